@@ -1,0 +1,196 @@
+/* keeper-admin.c - the admin channel: sessions, and calls handed to the vault
+ *
+ * See docs/admin-channel.md.  What belongs to another session of the host than the newest is dropped.
+ */
+#include <string.h>
+
+#include "base/problem.h"
+#include "daemon/keeper-private.h"
+#include "sp-build.h"
+
+typedef struct {
+  SpKeeper *keeper;
+  char *id;
+} Pending;
+
+static void
+on_done (const SpVaultResult *result, const GError *error, gpointer data)
+{
+  Pending *pending = data;
+
+  if (error != NULL)
+    sp_rpc_fail (pending->keeper->admin, pending->id, error);
+  else
+    sp_rpc_reply (pending->keeper->admin, pending->id, json_node_copy (result->json));
+  g_free (pending->id);
+  g_free (pending);
+}
+
+static void
+say_hello (SpKeeper *keeper)
+{
+  g_autoptr (SpRpcMessage) message = sp_rpc_message_new (NULL, "hello");
+
+  json_object_set_string_member (json_node_get_object (message->params), "session",
+                                 keeper->session);
+  sp_rpc_send (keeper->admin, message);
+}
+
+static void
+take_hello (SpKeeper *keeper, JsonObject *params)
+{
+  const char *session = json_object_get_string_member_with_default (params, "session", NULL);
+
+  if (session == NULL || strlen (session) > 64)
+    return;
+  if (g_strcmp0 (session, keeper->host_session) == 0)
+    return;
+  g_free (keeper->host_session);
+  keeper->host_session = g_strdup (session);
+  say_hello (keeper);
+}
+
+static gboolean
+is_of_session (SpKeeper *keeper, const char *id)
+{
+  gsize length = keeper->host_session ? strlen (keeper->host_session) : 0;
+
+  return length > 0 && strncmp (id, keeper->host_session, length) == 0 && id[length] == ':';
+}
+
+/* ---- status -------------------------------------------------------------------------------------------- */
+
+static JsonObject *
+plugin_to_object (const SpKeeperPlugin *plugin)
+{
+  static const char *const states[] = { [SP_PLUGIN_DOWN] = "down",
+                                        [SP_PLUGIN_READY] = "ready",
+                                        [SP_PLUGIN_TROUBLED] = "troubled",
+                                        [SP_PLUGIN_FAILED] = "failed" };
+  const SpPluginClient *client = plugin->client;
+  g_autofree char *since = sp_time_format (sp_plugin_client_since (client));
+  JsonObject *object = json_object_new ();
+
+  json_object_set_string_member (object, "name", sp_plugin_client_instance (client));
+  json_object_set_string_member (
+      object, "kind", sp_plugin_client_kind (client) == SP_KIND_STORE ? "store" : "notify");
+  json_object_set_string_member (object, "plugin", plugin->plugin);
+  json_object_set_string_member (object, "state", states[sp_plugin_client_state (client)]);
+  if (sp_plugin_client_why (client) != NULL)
+    json_object_set_string_member (object, "why", sp_plugin_client_why (client));
+  json_object_set_string_member (object, "since", since);
+  return object;
+}
+
+JsonObject *
+sp_keeper_status (SpKeeper *keeper)
+{
+  JsonObject *object = json_object_new ();
+  JsonArray *plugins = json_array_new ();
+
+  json_object_set_string_member (object, "state", keeper->unlocked ? "owned" : "locked");
+  if (keeper->vault_id != NULL)
+    json_object_set_string_member (object, "vault", keeper->vault_id);
+  json_object_set_string_member (object, "version", SP_VERSION);
+  if (keeper->store != NULL)
+    json_array_add_object_element (plugins, plugin_to_object (keeper->store));
+  for (guint i = 0; i < keeper->notifiers->len; i++)
+    json_array_add_object_element (plugins,
+                                   plugin_to_object (g_ptr_array_index (keeper->notifiers, i)));
+  json_object_set_array_member (object, "plugins", plugins);
+  if (keeper->unlocked)
+    sp_vault_describe (keeper->vault, object);
+  return object;
+}
+
+static void
+reply_status (SpKeeper *keeper, const char *id)
+{
+  JsonNode *node = json_node_new (JSON_NODE_OBJECT);
+
+  json_node_take_object (node, sp_keeper_status (keeper));
+  sp_rpc_reply (keeper->admin, id, node);
+}
+
+/* ---- requests -------------------------------------------------------------------------------------------- */
+
+static void
+fail (SpKeeper *keeper, const char *id, SpProblemCode code, const char *message)
+{
+  g_autoptr (GError) error = g_error_new_literal (SP_PROBLEM, (gint) code, message);
+
+  sp_rpc_fail (keeper->admin, id, error);
+}
+
+static void
+take_request (SpKeeper *keeper, SpRpcMessage *message)
+{
+  JsonObject *params = json_node_get_object (message->params);
+  Pending *pending;
+
+  if (g_str_equal (message->method, "vault.unlock")) {
+    sp_keeper_unlock (keeper, message->id, params, message->secret);
+    return;
+  }
+  if (g_str_equal (message->method, "vault.status")) {
+    reply_status (keeper, message->id);
+    return;
+  }
+  if (!keeper->unlocked) {
+    fail (keeper, message->id, SP_PROBLEM_LOCKED, "the vault is locked: it has no keys yet");
+    return;
+  }
+  pending = g_new0 (Pending, 1);
+  pending->keeper = keeper;
+  pending->id = g_strdup (message->id);
+  if (sp_vault_admin (keeper->vault, message->method, params, message->secret, on_done, pending))
+    return;
+  g_free (pending->id);
+  g_free (pending);
+  fail (keeper, message->id, SP_PROBLEM_NOT_FOUND, "there is no such call");
+}
+
+static void
+on_message (SpRpc *rpc, SpRpcMessage *message, gpointer data)
+{
+  SpKeeper *keeper = data;
+
+  if (message->method == NULL)
+    return;
+  if (message->id == NULL) {
+    if (g_str_equal (message->method, "hello"))
+      take_hello (keeper, json_node_get_object (message->params));
+    return;
+  }
+  if (is_of_session (keeper, message->id))
+    take_request (keeper, message);
+}
+
+static void
+on_closed (SpRpc *rpc, gpointer data)
+{
+  SpKeeper *keeper = data;
+
+  /* Without the host nobody could lock, approve or read the log: end, the parent decides. */
+  g_warning ("keeper: the admin channel was closed");
+  g_main_loop_quit (keeper->loop);
+}
+
+void
+sp_keeper_audit_head (SpKeeper *keeper, guint64 seq, const char *head_hex)
+{
+  g_autoptr (SpRpcMessage) message = sp_rpc_message_new (NULL, "audit.head");
+  JsonObject *params = json_node_get_object (message->params);
+
+  json_object_set_string_member (params, "session", keeper->session);
+  json_object_set_int_member (params, "seq", (gint64) seq);
+  json_object_set_string_member (params, "head", head_hex);
+  sp_rpc_send (keeper->admin, message);
+}
+
+void
+sp_keeper_admin_start (SpKeeper *keeper, int fd)
+{
+  keeper->admin = sp_rpc_new (fd, on_message, on_closed, keeper);
+  say_hello (keeper);
+}

@@ -1,0 +1,65 @@
+/* keeper-private.h - what the files of the keeper share */
+#pragma once
+
+#include "base/link.h"
+#include "base/rpc.h"
+#include "daemon/control.h"
+#include "plugin/client.h"
+#include "vault/vault.h"
+
+typedef struct _SpKeeper SpKeeper;
+
+typedef struct {
+  SpKeeper *keeper;
+  guint slot;
+  char *plugin; /* path */
+  SpPluginClient *client;
+} SpKeeperPlugin;
+
+struct _SpKeeper {
+  GMainLoop *loop;
+  int control;
+  gboolean owned;
+
+  SpRpc *admin;
+  char *session;      /* ours */
+  char *host_session; /* the newest that we have heard of; NULL: none */
+
+  SpLink *gate;
+  guint gate_backoff_ms;
+
+  /* From vault.unlock on. */
+  gboolean unlocking, unlocked;
+  char *unlock_id;           /* the call to answer; NULL: answered */
+  struct _SpUnlock *unlock;  /* what it brought, until the vault is open */
+  SpVault *vault;
+  SpVaultPorts ports;
+  SpKeeperPlugin *store;
+  GPtrArray *notifiers; /* SpKeeperPlugin */
+  guint wake;
+  SpSecret *vault_key;
+  SpSecret *tls;
+  gboolean plain_allowed;
+  char *vault_id, *statement;
+  GBytes *signature;
+};
+
+/* ---- keeper-gate.c: what agents ask ------------------------------------------------------------------- */
+void sp_keeper_attach_gate (SpKeeper *keeper, int fd);
+void sp_keeper_tell_gate (SpKeeper *keeper); /* TLS, once it is known */
+
+/* ---- keeper-admin.c: what administrators ask ------------------------------------------------------------ */
+void sp_keeper_admin_start (SpKeeper *keeper, int fd);
+void sp_keeper_audit_head (SpKeeper *keeper, guint64 seq, const char *head_hex);
+JsonObject *sp_keeper_status (SpKeeper *keeper);
+
+/* ---- keeper-unlock.c: from locked to open ----------------------------------------------------------------- */
+void sp_keeper_unlock (SpKeeper *keeper, const char *id, JsonObject *params, SpSecret *secret);
+/* The store plugin changed its state: it may be that it never opens. */
+void sp_keeper_store_changed (SpKeeper *keeper);
+
+/* ---- keeper-plugins.c: plugin hosts, and the vault's ports to them ------------------------------------------ */
+SpKeeperPlugin *sp_keeper_plugin_new (SpKeeper *keeper, guint slot, const SpPluginSetup *setup);
+void sp_keeper_plugin_free (SpKeeperPlugin *plugin);
+SpKeeperPlugin *sp_keeper_plugin_in_slot (SpKeeper *keeper, guint slot);
+void sp_keeper_fill_ports (SpKeeper *keeper);

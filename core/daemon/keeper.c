@@ -1,0 +1,115 @@
+/* keeper.c - the keeper's life: start locked, ask for a gate, serve, end with its parent */
+#include "daemon/keeper.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/problem.h"
+#include "base/random.h"
+#include "daemon/keeper-private.h"
+
+#define FIRST_GATE_BACKOFF_MS 50u
+#define LAST_GATE_BACKOFF_MS 5000u
+
+static gboolean
+start_gate (gpointer data)
+{
+  SpKeeper *keeper = data;
+
+  (void) sp_control_send (keeper->control, SP_CONTROL_START, SP_SLOT_GATE, -1);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_gate_exited (SpKeeper *keeper)
+{
+  if (keeper->gate != NULL)
+    sp_link_close (keeper->gate);
+  g_clear_pointer (&keeper->gate, sp_link_unref);
+  g_timeout_add (keeper->gate_backoff_ms, start_gate, keeper);
+  keeper->gate_backoff_ms = MIN (keeper->gate_backoff_ms * 2, LAST_GATE_BACKOFF_MS);
+}
+
+static void
+take_control (SpKeeper *keeper, const SpControl *control, int fd)
+{
+  SpKeeperPlugin *plugin = sp_keeper_plugin_in_slot (keeper, control->slot);
+
+  if (control->op == SP_CONTROL_STARTED && fd >= 0 && control->slot == SP_SLOT_GATE)
+    sp_keeper_attach_gate (keeper, fd);
+  else if (control->op == SP_CONTROL_STARTED && fd >= 0 && plugin != NULL)
+    sp_plugin_client_attach (plugin->client, fd);
+  else if (fd >= 0)
+    (void) close (fd);
+  if (control->op != SP_CONTROL_EXITED)
+    return;
+  if (control->slot == SP_SLOT_GATE)
+    on_gate_exited (keeper);
+  else if (plugin != NULL)
+    sp_plugin_client_exited (plugin->client);
+}
+
+static gboolean
+on_control (int fd, GIOCondition condition, gpointer data)
+{
+  SpKeeper *keeper = data;
+  SpControl control;
+  int passed, result;
+
+  while ((result = sp_control_receive (fd, &control, &passed)) == 1)
+    take_control (keeper, &control, passed);
+  if (result == -1)
+    return G_SOURCE_CONTINUE;
+  g_main_loop_quit (keeper->loop); /* the parent is gone */
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_terminate (gpointer data)
+{
+  SpKeeper *keeper = data;
+
+  g_main_loop_quit (keeper->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Secrets are locked in memory as far as the limit allows; say so where it is small. */
+static void
+raise_memory_limit (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_MEMLOCK, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  (void) setrlimit (RLIMIT_MEMLOCK, &limit);
+}
+
+int
+sp_keeper_run (int control_fd, int admin_fd)
+{
+  SpKeeper keeper = { .control = control_fd,
+                      .owned = admin_fd >= 0,
+                      .gate_backoff_ms = FIRST_GATE_BACKOFF_MS };
+  guint source;
+
+  raise_memory_limit ();
+  keeper.loop = g_main_loop_new (NULL, FALSE);
+  keeper.session = sp_random_id (12);
+  keeper.notifiers = g_ptr_array_new_with_free_func ((GDestroyNotify) sp_keeper_plugin_free);
+  sp_keeper_fill_ports (&keeper);
+  source = g_unix_fd_add (control_fd, G_IO_IN | G_IO_HUP, on_control, &keeper);
+  g_unix_signal_add (SIGTERM, on_terminate, &keeper);
+  if (admin_fd >= 0)
+    sp_keeper_admin_start (&keeper, admin_fd);
+  (void) start_gate (&keeper);
+  g_main_loop_run (keeper.loop);
+  g_source_remove (source);
+  /* Plugin hosts stop when their links close; nothing else needs an end. */
+  g_clear_pointer (&keeper.notifiers, g_ptr_array_unref);
+  g_clear_pointer (&keeper.store, sp_keeper_plugin_free);
+  return EXIT_SUCCESS;
+}

@@ -1,0 +1,303 @@
+/* parent.c - parent.h
+ *
+ * What must stay true: every child dies with this process (PR_SET_PDEATHSIG) and with the keeper that
+ * asked for it; a child gets exactly the descriptors that it needs; restarts back off.
+ */
+#include "daemon/parent.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/problem.h"
+#include "daemon/control.h"
+
+#define FIRST_BACKOFF_MS 100u
+#define LAST_BACKOFF_MS 5000u
+#define HEALTHY_US (60 * G_USEC_PER_SEC)
+
+typedef struct _Parent Parent;
+
+typedef struct {
+  Parent *parent;
+  guint slot;
+  GPid pid; /* 0: none */
+} Child;
+
+struct _Parent {
+  const SpParentOptions *options;
+  GMainLoop *loop;
+  int listen_fd;
+  GPid keeper;
+  int control; /* to the keeper, -1: none */
+  GSource *control_source;
+  guint backoff_ms;
+  gint64 keeper_since;
+  Child children[SP_MAX_SLOTS];
+  gboolean ending;
+};
+
+/* ---- starting ------------------------------------------------------------------------------------------ */
+
+typedef struct {
+  int from, to;
+} Passed;
+
+/* In the new process, before exec: put descriptors where they are expected. */
+static void
+place_descriptors (gpointer data)
+{
+  const Passed *passed = data;
+  int high[3];
+  guint n = 0;
+
+  /* First out of the way, as one may stand where another must go. */
+  for (; passed[n].from >= 0; n++)
+    high[n] = fcntl (passed[n].from, F_DUPFD, 64);
+  for (guint i = 0; i < n; i++) {
+    (void) dup2 (high[i], passed[i].to);
+    (void) close (high[i]);
+  }
+  (void) dup2 (STDERR_FILENO, STDOUT_FILENO);
+}
+
+static GPid
+spawn (const char *const *argv, Passed *passed)
+{
+  g_autoptr (GError) error = NULL;
+  GPid pid = 0;
+
+  /* All other descriptors are close-on-exec. */
+  if (!g_spawn_async (NULL, (char **) argv, NULL,
+                      G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN,
+                      place_descriptors, passed, &pid, &error))
+    g_warning ("parent: %s", error->message);
+  return pid;
+}
+
+static void
+kill_child (Child *child)
+{
+  if (child->pid != 0)
+    (void) kill (child->pid, SIGKILL);
+}
+
+static void
+on_child_exit (GPid pid, gint status, gpointer data)
+{
+  Child *child = data;
+
+  if (WIFSIGNALED (status))
+    g_message ("parent: process %d (slot %u) was ended by signal %d", pid, child->slot,
+               WTERMSIG (status));
+  g_spawn_close_pid (pid);
+  if (child->pid != pid)
+    return;
+  child->pid = 0;
+  if (child->parent->control >= 0)
+    (void) sp_control_send (child->parent->control, SP_CONTROL_EXITED, child->slot, -1);
+}
+
+static void
+start_child (Child *child)
+{
+  Parent *parent = child->parent;
+  const char *const gate[] = { "/proc/self/exe", "--role", "gate", NULL };
+  const char *const host[]
+      = { "/proc/self/exe", "--role", "plugin-host", "--state", parent->options->state_dir, NULL };
+  gboolean is_gate = child->slot == SP_SLOT_GATE;
+  int pair[2];
+  Passed passed[] = { { -1, 3 }, { -1, 4 }, { -1, -1 } };
+
+  if (child->pid != 0 || socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+    (void) sp_control_send (parent->control, SP_CONTROL_EXITED, child->slot, -1);
+    return;
+  }
+  passed[0].from = pair[1];
+  passed[1].from = is_gate ? parent->listen_fd : -1;
+  child->pid = spawn (is_gate ? gate : host, passed);
+  (void) close (pair[1]);
+  if (child->pid != 0) {
+    g_child_watch_add (child->pid, on_child_exit, child);
+    (void) sp_control_send (parent->control, SP_CONTROL_STARTED, child->slot, pair[0]);
+  } else {
+    (void) sp_control_send (parent->control, SP_CONTROL_EXITED, child->slot, -1);
+  }
+  (void) close (pair[0]);
+}
+
+/* ---- the keeper ------------------------------------------------------------------------------------------- */
+
+static gboolean start_keeper (gpointer data);
+
+static void
+drop_control (Parent *parent)
+{
+  if (parent->control_source != NULL)
+    g_source_destroy (parent->control_source);
+  g_clear_pointer (&parent->control_source, g_source_unref);
+  if (parent->control >= 0)
+    (void) close (parent->control);
+  parent->control = -1;
+}
+
+static gboolean
+on_control (int fd, GIOCondition condition, gpointer data)
+{
+  Parent *parent = data;
+  SpControl control;
+  int passed, result;
+
+  while ((result = sp_control_receive (fd, &control, &passed)) == 1) {
+    if (passed >= 0)
+      (void) close (passed);
+    if (control.op == SP_CONTROL_START)
+      start_child (&parent->children[control.slot]);
+    else if (control.op == SP_CONTROL_KILL)
+      kill_child (&parent->children[control.slot]);
+  }
+  if (result != 0)
+    return G_SOURCE_CONTINUE;
+  g_clear_pointer (&parent->control_source, g_source_unref);
+  drop_control (parent);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_keeper_exit (GPid pid, gint status, gpointer data)
+{
+  Parent *parent = data;
+
+  g_spawn_close_pid (pid);
+  parent->keeper = 0;
+  drop_control (parent);
+  for (guint i = 0; i < SP_MAX_SLOTS; i++)
+    kill_child (&parent->children[i]);
+  if (parent->ending) {
+    g_main_loop_quit (parent->loop);
+    return;
+  }
+  if (g_get_monotonic_time () - parent->keeper_since > HEALTHY_US)
+    parent->backoff_ms = FIRST_BACKOFF_MS;
+  g_message ("parent: the keeper has ended (%s %d); it is started again in %u ms",
+             WIFSIGNALED (status) ? "signal" : "status",
+             WIFSIGNALED (status) ? WTERMSIG (status) : WEXITSTATUS (status), parent->backoff_ms);
+  g_timeout_add (parent->backoff_ms, start_keeper, parent);
+  parent->backoff_ms = MIN (parent->backoff_ms * 2, LAST_BACKOFF_MS);
+}
+
+static gboolean
+start_keeper (gpointer data)
+{
+  Parent *parent = data;
+  gboolean owned = parent->options->admin_fd >= 0;
+  const char *const argv[] = { "/proc/self/exe", "--role", "keeper", owned ? "--owned" : NULL,
+                               NULL };
+  int pair[2];
+  Passed passed[] = { { -1, 3 }, { -1, 4 }, { -1, -1 } };
+
+  if (parent->ending)
+    return G_SOURCE_REMOVE;
+  if (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+    g_error ("parent: cannot make a socket pair: %s", g_strerror (errno));
+  passed[0].from = pair[1];
+  passed[1].from = parent->options->admin_fd;
+  parent->keeper = spawn (argv, passed);
+  (void) close (pair[1]);
+  parent->control = pair[0];
+  parent->keeper_since = g_get_monotonic_time ();
+  if (parent->keeper == 0)
+    g_error ("parent: cannot start the keeper");
+  g_child_watch_add (parent->keeper, on_keeper_exit, parent);
+  parent->control_source = g_unix_fd_source_new (parent->control, G_IO_IN | G_IO_HUP);
+  g_source_set_callback (parent->control_source, G_SOURCE_FUNC (on_control), parent, NULL);
+  g_source_attach (parent->control_source, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------ */
+
+static int
+open_listener (const char *text, GError **error)
+{
+  g_autoptr (GInetSocketAddress) address = NULL;
+  g_autoptr (GSocketConnectable) connectable = NULL;
+  g_autoptr (GSocket) socket = NULL;
+  g_autoptr (GSocketAddress) resolved = NULL;
+  g_autoptr (GSocketAddressEnumerator) addresses = NULL;
+
+  connectable = g_network_address_parse (text, 3737, error);
+  if (connectable == NULL)
+    return -1;
+  addresses = g_socket_connectable_enumerate (connectable);
+  resolved = g_socket_address_enumerator_next (addresses, NULL, error);
+  if (resolved == NULL)
+    return -1;
+  socket = g_socket_new (g_socket_address_get_family (resolved), G_SOCKET_TYPE_STREAM,
+                         G_SOCKET_PROTOCOL_TCP, error);
+  if (socket == NULL || !g_socket_bind (socket, resolved, TRUE, error))
+    return -1;
+  g_socket_set_listen_backlog (socket, 256);
+  if (!g_socket_listen (socket, error))
+    return -1;
+  return fcntl (g_socket_get_fd (socket), F_DUPFD_CLOEXEC, 3);
+}
+
+/* One line for whoever started this: where it listens. */
+static void
+say_where (int listen_fd)
+{
+  g_autoptr (GSocket) socket = g_socket_new_from_fd (fcntl (listen_fd, F_DUPFD_CLOEXEC, 3), NULL);
+  g_autoptr (GSocketAddress) address = g_socket_get_local_address (socket, NULL);
+  g_autofree char *text
+      = g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address));
+
+  g_print ("{\"listening\":\"%s\",\"pid\":%d}\n", text, (int) getpid ());
+  (void) fflush (stdout);
+  /* Nobody may wait for more, and children must not hold it. */
+  (void) dup2 (STDERR_FILENO, STDOUT_FILENO);
+}
+
+static gboolean
+on_signal (gpointer data)
+{
+  Parent *parent = data;
+
+  parent->ending = TRUE;
+  if (parent->keeper != 0)
+    (void) kill (parent->keeper, SIGTERM);
+  else
+    g_main_loop_quit (parent->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+int
+sp_parent_run (const SpParentOptions *options)
+{
+  g_autoptr (GError) error = NULL;
+  Parent parent = { .options = options, .control = -1, .backoff_ms = FIRST_BACKOFF_MS };
+
+  parent.listen_fd = open_listener (options->listen, &error);
+  if (parent.listen_fd < 0) {
+    g_printerr ("secret-proxyd: cannot listen on %s: %s; choose another address with `listen` or "
+                "--port, or end what uses it\n",
+                options->listen, error->message);
+    return sp_problem_exit (SP_PROBLEM_UNREACHABLE);
+  }
+  for (guint i = 0; i < SP_MAX_SLOTS; i++)
+    parent.children[i] = (Child){ &parent, i, 0 };
+  say_where (parent.listen_fd);
+  parent.loop = g_main_loop_new (NULL, FALSE);
+  g_unix_signal_add (SIGTERM, on_signal, &parent);
+  g_unix_signal_add (SIGINT, on_signal, &parent);
+  (void) start_keeper (&parent);
+  g_main_loop_run (parent.loop);
+  g_main_loop_unref (parent.loop);
+  return 0;
+}

@@ -1,0 +1,97 @@
+/* client.h - an open plugin as the keeper sees it: a queue of calls with deadlines
+ *
+ * The plugin itself sits in another process, the plugin host.  The client knows how to open it there,
+ * gives it one call at a time, and treats it as expendable: a plugin host that dies, breaks the
+ * protocol or overruns a deadline is killed and started again with back-off (100 ms, doubled up to 30
+ * s, reset after a minute of health), and opened anew with the same setup.  Calls that wait survive
+ * that; the call in flight fails with SP_PROBLEM_UNREACHABLE ("may or may not have happened").
+ *
+ * Asynchronous: everything on the thread-default GMainContext; done() is called exactly once and
+ * never before the call returns.
+ */
+#pragma once
+
+#include <secret-proxy/notifier.h>
+#include <secret-proxy/store.h>
+
+#include "base/link.h"
+
+typedef struct _SpPluginClient SpPluginClient;
+
+typedef enum {
+  SP_PLUGIN_DOWN,     /* no process, or not opened yet */
+  SP_PLUGIN_READY,    /* started */
+  SP_PLUGIN_TROUBLED, /* started, but it says that it can't do its work (broken()) */
+  SP_PLUGIN_FAILED,   /* open or start failed for a reason that only an admin can mend; tried again
+                         once a minute */
+} SpPluginState;
+
+typedef struct {
+  SpKind kind;
+  const char *instance; /* the config file's name for it */
+  const char *path;     /* of the .so */
+  GVariant *options;    /* a{ss}, as in the config file */
+  GVariant *secrets;    /* a{say}: option -> value; wiped with the client */
+  GVariant *people;     /* as: the approvers' ids at this notifier */
+} SpPluginSetup;
+
+typedef struct {
+  /* A new process is wanted: answer with sp_plugin_client_attach(), or _exited(). */
+  void (*want_process) (SpPluginClient *client, gpointer data);
+  /* The process must go. */
+  void (*kill_process) (SpPluginClient *client, gpointer data);
+  /* It was asked for at each opening: what remember() kept, a{ss}. */
+  GVariant *(*recall) (SpPluginClient *client, gpointer data);
+  /* remember(): answer with sp_link_call_reply (call, g_variant_new ("()"), NULL) once durable, or
+   * _fail().  @value NULL: forget. */
+  void (*remember) (SpPluginClient *client, const char *key, const char *value, SpLinkCall *call,
+                    gpointer data);
+  /* answer(): answer the call with g_variant_new ("(us)", SpAnswerResult, sentence). */
+  void (*answer) (SpPluginClient *client, const char *notice_id, const char *choice_id,
+                  const char *person, const char *evidence, SpLinkCall *call, gpointer data);
+  void (*alarm) (SpPluginClient *client, const char *what, gpointer data);
+  void (*state_changed) (SpPluginClient *client, gpointer data);
+} SpPluginEvents;
+
+/* @setup and @events are copied.  Asks for a process at once (from an idle). */
+SpPluginClient *
+sp_plugin_client_new (const SpPluginSetup *setup, const SpPluginEvents *events, gpointer data);
+/* Stops the plugin as well as can be done without waiting; waiting calls fail. */
+void sp_plugin_client_free (SpPluginClient *client);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpPluginClient, sp_plugin_client_free)
+
+/* The process is there, @fd (taken) is the link to it. */
+void sp_plugin_client_attach (SpPluginClient *client, int fd);
+/* The process has ended (or could not be started). */
+void sp_plugin_client_exited (SpPluginClient *client);
+
+SpPluginState sp_plugin_client_state (const SpPluginClient *client);
+const char *sp_plugin_client_why (const SpPluginClient *client); /* NULL while READY */
+gint64 sp_plugin_client_since (const SpPluginClient *client);    /* µs, wall clock */
+const char *sp_plugin_client_instance (const SpPluginClient *client);
+SpKind sp_plugin_client_kind (const SpPluginClient *client);
+
+typedef void (*SpPluginDone) (const GError *error, gpointer data);
+
+/* ---- notifiers.  The struct and all in it is copied.  Deadline: 60 s in the plugin. ------------- */
+void sp_plugin_client_post (SpPluginClient *client, const SpNotice *notice, SpPluginDone done,
+                            gpointer data);
+void sp_plugin_client_settle (SpPluginClient *client, const SpNotice *notice,
+                              const SpOutcome *outcome, SpPluginDone done, gpointer data);
+
+/* ---- stores.  Deadline: 10 s in the plugin (scan: 60 s). ------------------------------------------ */
+/* @results: one SpBatchResult a batch, while the callback runs; NULL where @error is set. */
+typedef void (*SpPluginWritten) (const guint32 *results, gsize n_results, const GError *error,
+                                 gpointer data);
+void sp_plugin_client_write (SpPluginClient *client, const SpBatch *batches, gsize n_batches,
+                             SpPluginWritten done, gpointer data);
+
+typedef void (*SpPluginRead) (GBytes *value, gint64 revision, const GError *error, gpointer data);
+void sp_plugin_client_read (SpPluginClient *client, const char *table, const char *key,
+                            SpPluginRead done, gpointer data);
+
+/* At most @limit rows after @after (NULL: from the start), and at most about 4 MiB of them; @more:
+ * there are further ones.  @row is called for each, then @done. */
+typedef void (*SpPluginScanned) (gboolean more, const GError *error, gpointer data);
+void sp_plugin_client_scan (SpPluginClient *client, const char *table, const char *after,
+                            guint limit, SpRowFunc row, SpPluginScanned done, gpointer data);

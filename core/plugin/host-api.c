@@ -1,0 +1,391 @@
+/* host-api.c - what a plugin calls back: SpHostApi
+ *
+ * Called from any thread of the process.  What needs the keeper goes over the link, which belongs to
+ * the main thread: the caller waits until that has done it.  What a plugin hands over is bounded here,
+ * so that it can't flood the keeper.
+ */
+#include "plugin/host-private.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/option.h"
+#include "base/problem.h"
+#include "base/secret.h"
+
+#define ALARMS_A_MINUTE 10
+#define MAX_TEXT 500 /* characters of an alarm or of a reason */
+
+static SpPluginHost *
+self_of (SpHost *host)
+{
+  return (SpPluginHost *) host;
+}
+
+/* ---- options ---------------------------------------------------------------------------------------- */
+
+static const SpOptionValue *
+value_of (SpHost *host, const char *key)
+{
+  return g_hash_table_lookup (self_of (host)->values, key);
+}
+
+static const char *
+config_string (SpHost *host, const char *key)
+{
+  const SpOptionValue *value = value_of (host, key);
+
+  return value != NULL ? value->text : NULL;
+}
+
+static gint64
+config_int (SpHost *host, const char *key)
+{
+  const SpOptionValue *value = value_of (host, key);
+
+  return value != NULL ? value->number : 0;
+}
+
+static const char *const *
+config_list (SpHost *host, const char *key)
+{
+  static const char *const none[] = { NULL };
+  const SpOptionValue *value = value_of (host, key);
+
+  return value != NULL ? (const char *const *) value->list : none;
+}
+
+static GBytes *
+config_secret (SpHost *host, const char *key)
+{
+  SpSecret *secret = g_hash_table_lookup (self_of (host)->secrets, key);
+
+  return secret != NULL ? sp_secret_to_bytes (secret) : NULL;
+}
+
+static const char *
+get_instance (SpHost *host)
+{
+  return self_of (host)->instance;
+}
+
+static const char *
+get_state_dir (SpHost *host)
+{
+  return self_of (host)->state_dir;
+}
+
+static const char *const *
+get_people (SpHost *host)
+{
+  return (const char *const *) self_of (host)->people;
+}
+
+/* ---- calls to the keeper ---------------------------------------------------------------------------- */
+
+typedef struct {
+  SpPluginHost *host;
+  guint method;
+  GVariant *args;
+  GMutex lock;
+  GCond cond;
+  gboolean done;
+  GVariant *reply;
+  GError *error;
+} Upcall;
+
+static void
+on_reply (GVariant *reply, GBytes *blob, const GError *error, gpointer data)
+{
+  Upcall *upcall = data;
+
+  g_mutex_lock (&upcall->lock);
+  upcall->reply = reply != NULL ? g_variant_ref (reply) : NULL;
+  upcall->error = error != NULL ? g_error_copy (error) : NULL;
+  upcall->done = TRUE;
+  g_cond_signal (&upcall->cond);
+  g_mutex_unlock (&upcall->lock);
+}
+
+static gboolean
+send_upcall (gpointer data)
+{
+  Upcall *upcall = data;
+
+  sp_link_call (upcall->host->link, upcall->method, upcall->args, NULL, 0, on_reply, upcall);
+  return G_SOURCE_REMOVE;
+}
+
+/* Wait for the keeper's answer.  @args is consumed if floating. */
+static GVariant *
+call_keeper (SpPluginHost *host, guint method, GVariant *args, GError **error)
+{
+  g_autoptr (GVariant) value = g_variant_ref_sink (args);
+  Upcall upcall = { .host = host, .method = method, .args = value };
+
+  /* A handler of the cancellable runs on the main thread, which must not wait for itself. */
+  if (g_main_context_is_owner (host->main_context)) {
+    g_set_error (error, SP_ERROR, SP_ERROR_UNSUPPORTED, "%s() can't be called from here",
+                 sp_plugin_upcalls[method].name);
+    return NULL;
+  }
+  g_mutex_init (&upcall.lock);
+  g_cond_init (&upcall.cond);
+  sp_host_attach (host->main_context, send_upcall, &upcall);
+  g_mutex_lock (&upcall.lock);
+  while (!upcall.done)
+    g_cond_wait (&upcall.cond, &upcall.lock);
+  g_mutex_unlock (&upcall.lock);
+  g_mutex_clear (&upcall.lock);
+  g_cond_clear (&upcall.cond);
+  if (upcall.error != NULL)
+    g_propagate_error (error, upcall.error);
+  return upcall.reply;
+}
+
+typedef struct {
+  SpPluginHost *host;
+  guint method;
+  GVariant *args;
+} Message;
+
+static gboolean
+send_message (gpointer data)
+{
+  Message *message = data;
+
+  sp_link_call (message->host->link, message->method, message->args, NULL, 0, NULL, NULL);
+  g_variant_unref (message->args);
+  g_free (message);
+  return G_SOURCE_REMOVE;
+}
+
+/* Tell the keeper and go on. */
+static void
+tell_keeper (SpPluginHost *host, guint method, GVariant *args)
+{
+  Message *message = g_new0 (Message, 1);
+
+  message->host = host;
+  message->method = method;
+  message->args = g_variant_ref_sink (args);
+  sp_host_attach (host->main_context, send_message, message);
+}
+
+static char *
+bounded (const char *text)
+{
+  g_autofree char *valid = g_utf8_make_valid (text != NULL ? text : "", -1);
+
+  for (char *p = valid; *p != '\0'; p++)
+    if (g_ascii_iscntrl (*p))
+      *p = ' ';
+  return g_utf8_strlen (valid, -1) > MAX_TEXT ? g_utf8_substring (valid, 0, MAX_TEXT)
+                                              : g_steal_pointer (&valid);
+}
+
+/* ---- durable state ---------------------------------------------------------------------------------- */
+
+static char *
+recall (SpHost *host, const char *key)
+{
+  SpPluginHost *self = self_of (host);
+  char *value;
+
+  g_mutex_lock (&self->lock);
+  value = g_strdup (g_hash_table_lookup (self->recalled, key));
+  g_mutex_unlock (&self->lock);
+  return value;
+}
+
+static int
+compare_keys (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+/* Key and value in turn, sorted by key. */
+static GPtrArray *
+copy_recalled (SpPluginHost *self, const char *prefix)
+{
+  g_autoptr (GPtrArray) keys = g_ptr_array_new ();
+  GPtrArray *pairs = g_ptr_array_new_with_free_func (g_free);
+  GHashTableIter iter;
+  gpointer key;
+
+  g_mutex_lock (&self->lock);
+  g_hash_table_iter_init (&iter, self->recalled);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    if (prefix == NULL || g_str_has_prefix (key, prefix))
+      g_ptr_array_add (keys, key);
+  g_ptr_array_sort (keys, compare_keys);
+  for (guint i = 0; i < keys->len; i++) {
+    key = g_ptr_array_index (keys, i);
+    g_ptr_array_add (pairs, g_strdup (key));
+    g_ptr_array_add (pairs, g_strdup (g_hash_table_lookup (self->recalled, key)));
+  }
+  g_mutex_unlock (&self->lock);
+  return pairs;
+}
+
+static void
+recall_each (SpHost *host, const char *prefix, SpRecallFunc each, gpointer data)
+{
+  /* A copy: @each may call remember(). */
+  g_autoptr (GPtrArray) pairs = copy_recalled (self_of (host), prefix);
+
+  for (guint i = 0; i < pairs->len; i += 2)
+    if (!each (g_ptr_array_index (pairs, i), g_ptr_array_index (pairs, i + 1), data))
+      return;
+}
+
+static const char *
+fault_of_pair (SpPluginHost *self, const char *key, const char *value)
+{
+  gboolean full;
+
+  if (*key == '\0' || strlen (key) > SP_REMEMBER_MAX_KEY || !g_utf8_validate (key, -1, NULL))
+    return "the key is not 1 to 128 bytes of UTF-8";
+  if (value == NULL)
+    return NULL;
+  if (strlen (value) > SP_REMEMBER_MAX_VALUE || !g_utf8_validate (value, -1, NULL))
+    return "the value is not UTF-8 of at most 8 KiB";
+  g_mutex_lock (&self->lock);
+  full = g_hash_table_size (self->recalled) >= SP_REMEMBER_MAX_KEYS &&
+         !g_hash_table_contains (self->recalled, key);
+  g_mutex_unlock (&self->lock);
+  return full ? "there are 4096 keys already" : NULL;
+}
+
+static void
+keep_pair (SpPluginHost *self, const char *key, const char *value)
+{
+  g_mutex_lock (&self->lock);
+  if (value != NULL)
+    g_hash_table_replace (self->recalled, g_strdup (key), g_strdup (value));
+  else
+    g_hash_table_remove (self->recalled, key);
+  g_mutex_unlock (&self->lock);
+}
+
+static gboolean
+remember (SpHost *host, const char *key, const char *value, GError **error)
+{
+  SpPluginHost *self = self_of (host);
+  const char *fault = fault_of_pair (self, key, value);
+  g_autoptr (GVariant) reply = NULL;
+
+  if (fault != NULL) {
+    g_set_error (error, SP_ERROR, SP_ERROR_INTERNAL, "cannot remember: %s", fault);
+    return FALSE;
+  }
+  g_mutex_lock (&self->remember_lock);
+  reply = call_keeper (self, SP_PLUGIN_REMEMBER, g_variant_new ("(sms)", key, value), error);
+  if (reply != NULL)
+    keep_pair (self, key, value);
+  g_mutex_unlock (&self->remember_lock);
+  return reply != NULL;
+}
+
+/* ---- health ----------------------------------------------------------------------------------------- */
+
+static void
+broken (SpHost *host, const GError *why)
+{
+  g_autofree char *text = why != NULL ? bounded (why->message) : NULL;
+
+  tell_keeper (self_of (host), SP_PLUGIN_BROKEN, g_variant_new ("(ms)", text));
+}
+
+/* FALSE: one too many in this minute.  @ret_dropped: how many were, before this one. */
+static gboolean
+may_alarm (SpPluginHost *self, guint *ret_dropped)
+{
+  gint64 now = g_get_monotonic_time ();
+  gboolean may;
+
+  g_mutex_lock (&self->lock);
+  if (self->alarm_window == 0 || now - self->alarm_window > G_TIME_SPAN_MINUTE) {
+    self->alarm_window = now;
+    self->n_alarms = 0;
+  }
+  may = self->n_alarms < ALARMS_A_MINUTE;
+  *ret_dropped = self->n_dropped;
+  self->n_alarms += may ? 1 : 0;
+  self->n_dropped = may ? 0 : self->n_dropped + 1;
+  g_mutex_unlock (&self->lock);
+  return may;
+}
+
+static void
+raise_alarm (SpHost *host, const char *what)
+{
+  g_autofree char *text = bounded (what);
+  g_autofree char *whole = NULL;
+  guint dropped;
+
+  if (!may_alarm (self_of (host), &dropped))
+    return;
+  whole = dropped > 0
+              ? g_strdup_printf ("%s (%u alarms before this one were dropped)", text, dropped)
+              : g_strdup (text);
+  tell_keeper (self_of (host), SP_PLUGIN_ALARM, g_variant_new ("(s)", whole));
+}
+
+/* ---- answers ---------------------------------------------------------------------------------------- */
+
+static gboolean
+is_text (const char *text)
+{
+  return text != NULL && strlen (text) <= 256 && g_utf8_validate (text, -1, NULL);
+}
+
+static SpAnswerResult
+answer (SpHost *host, const SpAnswer *given, char **ret_text)
+{
+  SpAnswer known = { .size = 0 };
+  g_autofree char *evidence = NULL;
+  g_autofree char *text = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  guint32 result;
+
+  if (ret_text != NULL)
+    *ret_text = NULL;
+  memcpy (&known, given, MIN (sizeof known, given->size));
+  if (!is_text (known.notice_id) || !is_text (known.choice_id) || !is_text (known.person))
+    return SP_ANSWER_UNKNOWN;
+  evidence = known.evidence != NULL ? bounded (known.evidence) : NULL;
+  reply = call_keeper (
+      self_of (host), SP_PLUGIN_ANSWER,
+      g_variant_new ("(sssms)", known.notice_id, known.choice_id, known.person, evidence), NULL);
+  if (reply == NULL)
+    return SP_ANSWER_TRY_AGAIN;
+  g_variant_get (reply, "(us)", &result, &text);
+  if (ret_text != NULL && *text != '\0')
+    *ret_text = g_steal_pointer (&text);
+  return result <= SP_ANSWER_TRY_AGAIN ? result : SP_ANSWER_TRY_AGAIN;
+}
+
+static SpJsonNode *
+json_read (const char *text, gsize length, guint32 flags, GError **error)
+{
+  return sp_json_parse (text, length, flags, error);
+}
+
+const SpHostApi sp_host_api = {
+  .size = sizeof (SpHostApi),
+  .config_string = config_string,
+  .config_int = config_int,
+  .config_list = config_list,
+  .config_secret = config_secret,
+  .instance = get_instance,
+  .state_dir = get_state_dir,
+  .people = get_people,
+  .recall = recall,
+  .recall_each = recall_each,
+  .remember = remember,
+  .broken = broken,
+  .alarm = raise_alarm,
+  .answer = answer,
+  .json_read = json_read,
+};

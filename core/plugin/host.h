@@ -1,0 +1,18 @@
+/* host.h - the process that a plugin runs in
+ *
+ * One open plugin, one process.  The main thread serves the link and watches the clock; the plugin
+ * has a thread with a GMainContext of its own.  A plugin that overruns a deadline takes the process
+ * with it: the keeper starts another one.
+ */
+#pragma once
+
+#include <glib.h>
+
+/* Exit statuses, for the parent's log. */
+#define SP_PLUGIN_HOST_OK 0      /* the link was closed, the plugin stopped and closed */
+#define SP_PLUGIN_HOST_OVERRUN 3 /* the plugin went on after its deadline */
+
+/* Serve the keeper on @link_fd (taken) until it closes the link.  The plugin's folder is made as
+ * @state_dir/KIND-INSTANCE, 0700; @state_dir must exist, be absolute and belong to this process's
+ * user.  Returns the exit status; the caller should exit with it at once. */
+int sp_plugin_host_run (int link_fd, const char *state_dir);

@@ -1,0 +1,136 @@
+/* change.c - a request between two durable states
+ *
+ * What must stay true: memory shows only what is durable; while a change is on its way everybody else
+ * who wants that request waits; they run again from the start, and look again.
+ */
+#include "base/problem.h"
+#include "vault/vault-private.h"
+
+typedef struct {
+  SpVault *vault;
+  SpRequest *request;
+  SpRequest *next;
+  SpChanged changed;
+  gpointer data;
+} Change;
+
+static void
+add_parked (GPtrArray *parked, void (*func) (gpointer), gpointer data)
+{
+  SpParked *entry = g_new0 (SpParked, 1);
+
+  entry->func = func;
+  entry->data = data;
+  g_ptr_array_add (parked, entry);
+}
+
+void
+sp_request_park (SpRequest *request, void (*func) (gpointer), gpointer data)
+{
+  add_parked (request->parked, func, data);
+}
+
+/* Those who are woken may park again: on a new array. */
+static void
+run_all (GPtrArray **list)
+{
+  g_autoptr (GPtrArray) entries = *list;
+
+  *list = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < entries->len; i++) {
+    const SpParked *entry = g_ptr_array_index (entries, i);
+
+    entry->func (entry->data);
+  }
+}
+
+void
+sp_vault_put_request (SpTxn *txn, const SpRequest *request)
+{
+  sp_txn_put (txn, SP_TABLE_REQUESTS, request->id, sp_request_to_variant (request));
+}
+
+void
+sp_vault_begin_change (SpRequest *request)
+{
+  request->busy = TRUE;
+}
+
+static void
+update_live (SpVault *vault, SpRequest *request)
+{
+  gboolean live = sp_request_is_open (request) || request->unsettled->len > 0;
+  gboolean listed = g_ptr_array_find (vault->live, request, NULL);
+
+  if (live && !listed)
+    g_ptr_array_add (vault->live, sp_request_ref (request));
+  else if (!live && listed)
+    g_ptr_array_remove (vault->live, request);
+}
+
+void
+sp_vault_end_change (SpVault *vault, SpRequest *request, const SpRequest *next)
+{
+  g_autoptr (SpRequest) keep = sp_request_ref (request);
+
+  request->busy = FALSE;
+  if (next != NULL) {
+    sp_request_assign (request, next);
+    update_live (vault, request);
+    if (request->status != SP_REQUEST_PENDING)
+      run_all (&request->watched);
+    sp_vault_notify (vault);
+    sp_vault_arm (vault);
+  }
+  run_all (&request->parked);
+}
+
+static void
+on_committed (const GError *error, gpointer data)
+{
+  g_autofree Change *change = data;
+  g_autoptr (SpRequest) request = change->request;
+  g_autoptr (SpRequest) next = change->next;
+
+  /* Whoever asked for the change hears of it before those who waited for it; it is still busy then,
+   * so that nobody begins another change in between. */
+  if (error == NULL)
+    sp_request_assign (request, next);
+  if (change->changed != NULL)
+    change->changed (change->vault, request, error, change->data);
+  sp_vault_end_change (change->vault, request, error == NULL ? next : NULL);
+}
+
+void
+sp_vault_change (SpVault *vault, SpRequest *request, SpRequest *next, SpTxn *txn,
+                 SpChanged changed, gpointer data)
+{
+  Change *change = g_new0 (Change, 1);
+
+  change->vault = vault;
+  change->request = sp_request_ref (request);
+  change->next = next;
+  change->changed = changed;
+  change->data = data;
+  sp_vault_put_request (txn, next);
+  sp_vault_begin_change (request);
+  sp_journal_commit (vault->journal, txn, on_committed, change);
+}
+
+gboolean
+sp_vault_expire_if_due (SpVault *vault, SpRequest *request)
+{
+  SpRequest *next;
+  SpTxn *txn;
+
+  if (!sp_request_is_open (request) || request->busy
+      || sp_deadline_left_ms (&request->deadline, vault->clock) > 0)
+    return FALSE;
+  next = sp_request_copy (request);
+  (void) sp_request_move (next, SP_REQUEST_EXPIRED);
+  txn = sp_vault_txn (vault);
+  sp_txn_audit (txn, "request.expired", "request", request->id, "agent", request->agent, "secret",
+                request->secret, "was", sp_request_status_name (request->status), NULL);
+  sp_vault_change (vault, request, next, txn, NULL, NULL);
+  return TRUE;
+}

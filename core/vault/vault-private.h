@@ -1,0 +1,164 @@
+/* vault-private.h - what the files of the vault share with one another, and nobody else */
+#pragma once
+
+#include "vault/journal.h"
+#include "vault/request.h"
+#include "vault/vault.h"
+
+#define SP_TABLE_SECRETS "secrets"
+#define SP_TABLE_VALUES "values"
+#define SP_TABLE_AGENTS "agents"
+#define SP_TABLE_REQUESTS "requests"
+#define SP_TABLE_STATE "state"
+#define SP_VAULT_KEY "vault"
+#define SP_VAULT_TYPE "(sux)" /* vault id, wrapping epoch, made in µs */
+
+#define SP_MAX_REQUESTS 10000u
+#define SP_MAX_PENDING 512u
+#define SP_MAX_WATCHES 64u /* long polls of one agent */
+#define SP_PAGE 100u
+#define SP_MAX_GRANT_S (7u * 24u * 3600u)
+#define SP_MAX_VALUE 65536u
+
+typedef struct {
+  char *id;
+  char *name;
+  char *token_mac; /* hex */
+  gint64 created_us;
+  gint64 revoked_us; /* 0: not */
+  /* Not stored: the token bucket. */
+  double tokens;
+  gint64 filled_ms;
+} SpAgent;
+
+typedef struct {
+  char *name;
+  char *description;
+  char **allow; /* agents' names; NULL: every agent may ask */
+  gboolean confirm_code;
+  guint grant_max_s; /* 0: none set */
+  guint version;
+  gint64 created_us, updated_us;
+  guint epoch;        /* of the wrapping key */
+  GBytes *wrapped;    /* the data key */
+} SpStoredSecret;
+
+struct _SpVault {
+  SpVaultSettings *settings;
+  const SpVaultPorts *ports;
+  const SpClock *clock;
+  SpKeys *keys;
+  SpJournal *journal;
+  guint epoch;
+  gboolean open; /* loaded */
+
+  GHashTable *agents;      /* name -> SpAgent */
+  GHashTable *tokens;      /* token MAC -> SpAgent, not revoked */
+  GHashTable *secrets;     /* name -> SpStoredSecret */
+  GPtrArray *requests;     /* SpRequest, by number */
+  GHashTable *by_id;       /* id -> SpRequest */
+  GHashTable *by_key;      /* agent id + idempotency key -> SpRequest */
+  GPtrArray *live;         /* those that are open or unsettled */
+  GHashTable *state;       /* notifier -> (key -> value) */
+  guint64 next_number;
+
+  gboolean admin_busy;     /* one administrator's change at a time */
+  GPtrArray *admin_parked; /* SpParked */
+  GHashTable *notify_busy; /* notifiers with a call on its way */
+  gint64 alarms_minute;    /* rate limit of alarms and refused answers */
+  guint alarms;
+
+  gpointer opening;
+};
+
+/* ---- vault.c ---------------------------------------------------------------------------------------------- */
+SpTxn *sp_vault_txn (SpVault *vault);
+/* Row key that shows nothing of @name. */
+char *sp_vault_blind (SpVault *vault, const char *table, const char *name);
+/* Ask for the next tick. */
+void sp_vault_arm (SpVault *vault);
+void sp_vault_add_request (SpVault *vault, SpRequest *request); /* takes it */
+void sp_vault_drop_request (SpVault *vault, SpRequest *request);
+char *sp_vault_idempotency_name (const char *agent_id, const char *key);
+
+/* ---- vault-load.c ----------------------------------------------------------------------------------------- */
+void sp_vault_load (SpVault *vault, SpPluginDone done, gpointer data);
+
+/* ---- change.c: one request's change on its way to the store --------------------------------------------------- */
+
+/* Run @func again when nothing is on its way for @request any more. */
+void sp_request_park (SpRequest *request, void (*func) (gpointer), gpointer data);
+typedef void (*SpChanged) (SpVault *vault, SpRequest *request, const GError *error, gpointer data);
+/* Commit @next, a changed copy of @request, with @txn, to which its row is added.  Consumes both.
+ * @request is busy until then; afterwards it is as @next, or as it was. */
+void sp_vault_change (SpVault *vault, SpRequest *request, SpRequest *next, SpTxn *txn,
+                      SpChanged changed, gpointer data);
+/* The parts of it, for a commit that changes more than one. */
+void sp_vault_put_request (SpTxn *txn, const SpRequest *request);
+void sp_vault_begin_change (SpRequest *request);
+void sp_vault_end_change (SpVault *vault, SpRequest *request, const SpRequest *next);
+/* It has run out and no one has said so yet: say so.  TRUE: it had. */
+gboolean sp_vault_expire_if_due (SpVault *vault, SpRequest *request);
+
+/* ---- ending.c: the open requests for something that goes ----------------------------------------------------------- */
+typedef struct {
+  GPtrArray *requests, *nexts; /* SpRequest */
+} SpEnding;
+
+void sp_ending_clear (SpEnding *ending);
+/* The open requests of agent @name, or for secret @name.  FALSE: one of them is busy; @again is called
+ * with @data when it is not. */
+gboolean sp_ending_collect (SpEnding *ending, SpVault *vault, gboolean by_secret, const char *name,
+                            void (*again) (gpointer), gpointer data);
+/* They end with @txn; sp_ending_finish() when it was committed or has failed. */
+void sp_ending_add (SpEnding *ending, SpVault *vault, SpTxn *txn, const char *why);
+void sp_ending_finish (SpEnding *ending, SpVault *vault, const GError *error);
+
+/* ---- agents.c ------------------------------------------------------------------------------------------------ */
+SpAgent *sp_agent_from_variant (GVariant *value, GError **error);
+void sp_agent_free (SpAgent *agent);
+/* The agent of @token; takes one call from its allowance.  The vault's. */
+SpAgent *sp_vault_authenticate (SpVault *vault, const char *token, GError **error);
+void sp_vault_agent_add (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+void sp_vault_agent_list (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+void sp_vault_agent_revoke (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+
+/* ---- secrets.c ------------------------------------------------------------------------------------------------- */
+SpStoredSecret *sp_stored_secret_from_variant (GVariant *value, GError **error);
+void sp_stored_secret_free (SpStoredSecret *secret);
+/* @agent may ask for @secret. */
+gboolean sp_stored_secret_allows (const SpStoredSecret *secret, const char *agent);
+/* Open @sealed, the row of table values. */
+SpSecret *sp_vault_open_value (SpVault *vault, const SpStoredSecret *secret, GBytes *sealed,
+                               GError **error);
+void sp_vault_secret_put (SpVault *vault, JsonObject *params, SpSecret *value, SpVaultDone done,
+                          gpointer data);
+void sp_vault_secret_list (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+void sp_vault_secret_show (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+void sp_vault_secret_rm (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+void sp_vault_secret_rotate (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+
+/* ---- decide.c ---------------------------------------------------------------------------------------------------- */
+void sp_vault_request_approve (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+void sp_vault_request_deny (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+void sp_vault_request_list (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+void sp_vault_grant_list (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+void sp_vault_grant_revoke (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+
+/* ---- notices.c ------------------------------------------------------------------------------------------------------ */
+char *sp_vault_notice_id (SpVault *vault, const SpRequest *request, const char *notifier);
+
+/* ---- auditing.c ------------------------------------------------------------------------------------------------------- */
+void sp_vault_audit_show (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+void sp_vault_audit_verify (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+
+/* ---- answers.c: helpers to answer with ------------------------------------------------------------------------------- */
+/* From an idle, as operations never answer before they return.  @node is consumed. */
+void sp_answer_json (JsonNode *node, const char *id, SpVaultDone done, gpointer data);
+void sp_answer_error (GError *error, SpVaultDone done, gpointer data); /* consumes @error */
+/* A list and where it goes on (NULL: nowhere). */
+JsonNode *sp_page_json (JsonArray *items, const char *next);
+/* The members of @params that are allowed, by type: "name:s", "for:i", "allow:as". */
+gboolean sp_params_check (JsonObject *params, const char *const *allowed, GError **error);
+/* A name that agents and secrets may have. */
+gboolean sp_name_check (const char *what, const char *name, GError **error);

@@ -1,0 +1,82 @@
+/* bot.c - what bot.h shares
+ *
+ * What must stay true: the core hears of a change of health, not of each failure; waiting never stops the
+ * poll or the taps, since they live in the context that is run.
+ */
+#define G_LOG_DOMAIN "notify-telegram"
+#include "bot.h"
+
+#define ALARM_GAP (10 * 60 * G_USEC_PER_SEC)
+
+static const SpErrorCode health_codes[] = {
+  [TG_HEALTH_UNREACHABLE] = SP_ERROR_UNAVAILABLE,
+  [TG_HEALTH_TOKEN] = SP_ERROR_CONFIG,
+  [TG_HEALTH_CONFLICT] = SP_ERROR_CONFLICT,
+  [TG_HEALTH_WEBHOOK] = SP_ERROR_CONFLICT,
+};
+
+void
+tg_bot_alarm (TgBot *bot, TgAlarm kind, const char *format, ...)
+{
+  gint64 now = g_get_monotonic_time ();
+  g_autofree char *text = NULL;
+  va_list args;
+
+  if (bot->alarmed[kind] != 0 && now - bot->alarmed[kind] < ALARM_GAP)
+    return;
+  bot->alarmed[kind] = now;
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  bot->host->api->alarm (bot->host, text);
+}
+
+void
+tg_bot_health (TgBot *bot, TgHealth health, const char *why)
+{
+  TgHealth before = bot->health;
+  g_autoptr (GError) error = NULL;
+
+  if (health == before)
+    return;
+  bot->health = health;
+  if (health != TG_HEALTH_GOOD)
+    error = g_error_new_literal (SP_ERROR, (gint) health_codes[health], why);
+  else if (before == TG_HEALTH_UNKNOWN)
+    return;
+  bot->host->api->broken (bot->host, error);
+}
+
+gboolean
+tg_bot_may_call (TgBot *bot, GError **error)
+{
+  if (bot->health != TG_HEALTH_TOKEN)
+    return TRUE;
+  g_set_error (
+      error, SP_ERROR, SP_ERROR_UNAVAILABLE,
+      "telegram does not accept the bot token; put the right one where bot-token points to");
+  return FALSE;
+}
+
+static gboolean
+on_cancelled (GCancellable *cancellable, gpointer data)
+{
+  return G_SOURCE_REMOVE;
+}
+
+gboolean
+tg_bot_wait (TgBot *bot, TgOver over, gpointer data, GCancellable *cancellable)
+{
+  g_autoptr (GSource) wake = NULL;
+
+  if (cancellable != NULL) {
+    wake = g_cancellable_source_new (cancellable);
+    g_source_set_callback (wake, G_SOURCE_FUNC (on_cancelled), NULL, NULL);
+    g_source_attach (wake, bot->context);
+  }
+  while (!over (data) && !g_cancellable_is_cancelled (cancellable))
+    g_main_context_iteration (bot->context, TRUE);
+  if (wake != NULL)
+    g_source_destroy (wake);
+  return over (data);
+}
