@@ -1,9 +1,4 @@
-/* link.c - framing, calls and deadlines of link.h
- *
- * A frame is a header of six little-endian words and two byte strings:
- *
- *      length of all | kind | call id | method | length of the value | length of the blob
- *      value (serialised GVariant, padded to 8)  blob
+/* link.c - calls, answers and deadlines of link.h
  *
  * What must stay true: nothing in a frame is used before it was checked; a peer that breaks the rules
  * is cut off, never humoured; every buffer is wiped before it is freed; a call ends exactly once.
@@ -16,20 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <secret-proxy/plugin.h>
-
+#include "base/link-frame.h"
 #include "base/problem.h"
 #include "base/secret.h"
 
-#define HEADER 24u
 #define READ_CHUNK 65536u
-#define ERROR_TYPE "(uissu)" /* domain, code, message, field, retry after */
-
-enum { KIND_CALL = 1, KIND_REPLY = 2, KIND_ERROR = 3 };
-
-typedef struct {
-  guint32 length, kind, id, method, value, blob;
-} Header;
 
 typedef struct {
   SpLink *link;
@@ -62,43 +48,6 @@ struct _SpLink {
   guint32 next_id;
   GHashTable *waiting; /* id -> Waiting */
 };
-
-/* ---- wiped buffers -------------------------------------------------------------------------- */
-
-typedef struct {
-  gsize length;
-  guint8 data[];
-} Wiped;
-
-static void
-wiped_free (gpointer data)
-{
-  Wiped *wiped = data;
-
-  sp_wipe (wiped->data, wiped->length);
-  g_free (wiped);
-}
-
-static GBytes *
-wiped_new (gsize length, guint8 **ret_data)
-{
-  Wiped *wiped = g_malloc (sizeof *wiped + length + 1);
-
-  wiped->length = length;
-  *ret_data = wiped->data;
-  return g_bytes_new_with_free_func (wiped->data, length, wiped_free, wiped);
-}
-
-GBytes *
-sp_link_wiped_bytes (gconstpointer data, gsize length)
-{
-  guint8 *to;
-  GBytes *bytes = wiped_new (length, &to);
-
-  if (length > 0)
-    memcpy (to, data, length);
-  return bytes;
-}
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
@@ -287,43 +236,15 @@ on_writable (int fd, GIOCondition condition, gpointer data)
 }
 
 static void
-send_frame (SpLink *link, guint32 kind, guint32 id, guint32 method, GVariant *value, GBytes *blob)
+send_frame (SpLink *link, SpFrameKind kind, guint32 id, guint32 method, GVariant *value,
+            GBytes *blob)
 {
-  gsize value_length = value ? g_variant_get_size (value) : 0;
-  gsize blob_length = blob ? g_bytes_get_size (blob) : 0;
-  gsize padded = (value_length + 7) & ~(gsize) 7;
-  gsize length = HEADER + padded + blob_length;
-  guint8 *data;
-  g_autoptr (GBytes) frame = NULL;
-  /* A blob that is absent and one that is empty are different things: hence one more. */
-  const guint32 header[6] = { GUINT32_TO_LE ((guint32) length),
-                              GUINT32_TO_LE (kind),
-                              GUINT32_TO_LE (id),
-                              GUINT32_TO_LE (method),
-                              GUINT32_TO_LE ((guint32) value_length),
-                              GUINT32_TO_LE (blob ? (guint32) blob_length + 1 : 0) };
+  GBytes *frame = sp_frame_build (kind, id, method, value, blob);
 
-  frame = wiped_new (length, &data);
-  memcpy (data, header, HEADER);
-  if (value_length > 0)
-    g_variant_store (value, data + HEADER);
-  memset (data + HEADER + value_length, 0, padded - value_length);
-  if (blob_length > 0)
-    memcpy (data + HEADER + padded, g_bytes_get_data (blob, NULL), blob_length);
-  link->out_length += length;
-  g_queue_push_tail (&link->out, g_steal_pointer (&frame));
+  link->out_length += g_bytes_get_size (frame);
+  g_queue_push_tail (&link->out, frame);
   if (link->writer == NULL)
     (void) flush (link);
-}
-
-/* Our own side must not build what the other side would cut us off for. */
-static gboolean
-fits (GVariant *value, GBytes *blob)
-{
-  gsize length =
-      HEADER + 8 + (value ? g_variant_get_size (value) : 0) + (blob ? g_bytes_get_size (blob) : 0);
-
-  return length <= SP_LINK_MAX_FRAME;
 }
 
 static gboolean
@@ -374,7 +295,7 @@ sp_link_call (SpLink *link, guint method, GVariant *args, GBytes *blob, guint ti
   waiting->method = method;
   waiting->done = done;
   waiting->data = data;
-  if (!link->open || !fits (value, blob)) {
+  if (!link->open || !sp_frame_fits (value, blob)) {
     g_source_unref (attach_timer (link, 0, fail_later, waiting, waiting_free));
     return;
   }
@@ -382,7 +303,7 @@ sp_link_call (SpLink *link, guint method, GVariant *args, GBytes *blob, guint ti
   if (timeout_ms > 0)
     waiting->timer = attach_timer (link, timeout_ms, on_timeout, waiting, NULL);
   g_hash_table_insert (link->waiting, GUINT_TO_POINTER (waiting->id), waiting);
-  send_frame (link, KIND_CALL, waiting->id, method, value, blob);
+  send_frame (link, SP_FRAME_CALL, waiting->id, method, value, blob);
 }
 
 /* ---- answering -------------------------------------------------------------------------------- */
@@ -400,139 +321,96 @@ sp_link_call_reply (SpLinkCall *call, GVariant *reply, GBytes *blob)
   g_autoptr (GVariant) value = g_variant_ref_sink (reply);
   const SpLinkMethod *method = &call->link->setup.serve[call->method];
 
-  if (!g_variant_is_of_type (value, G_VARIANT_TYPE (method->reply)) || !fits (value, blob)) {
+  if (!g_variant_is_of_type (value, G_VARIANT_TYPE (method->reply)) ||
+      !sp_frame_fits (value, blob)) {
     g_autoptr (GError) error =
         g_error_new (SP_PROBLEM, SP_PROBLEM_INTERNAL, "%s: the answer does not fit", method->name);
     sp_link_call_fail (call, error);
     return;
   }
   if (call->link->open)
-    send_frame (call->link, KIND_REPLY, call->id, call->method, value, blob);
+    send_frame (call->link, SP_FRAME_REPLY, call->id, call->method, value, blob);
   call_free (call);
 }
 
 void
 sp_link_call_fail (SpLinkCall *call, const GError *error)
 {
-  const char *field = sp_problem_field (error);
-  gboolean plugin = error->domain == SP_ERROR;
-  int code = plugin ? error->code : (int) sp_problem_code (error);
-  g_autofree char *message = g_utf8_make_valid (error->message, -1);
-  g_autoptr (GVariant) value =
-      g_variant_ref_sink (g_variant_new (ERROR_TYPE, plugin ? 1 : 0, code, message,
-                                         field ? field : "", sp_problem_retry_after (error)));
+  g_autoptr (GVariant) value = g_variant_ref_sink (sp_frame_error_to_value (error));
 
   if (call->link->open)
-    send_frame (call->link, KIND_ERROR, call->id, call->method, value, NULL);
+    send_frame (call->link, SP_FRAME_ERROR, call->id, call->method, value, NULL);
   call_free (call);
 }
 
 /* ---- receiving -------------------------------------------------------------------------------- */
 
-static GError *
-error_from_value (GVariant *value)
-{
-  guint32 domain, retry_after;
-  gint32 code;
-  const char *message, *field;
-
-  g_variant_get (value, "(ui&s&su)", &domain, &code, &message, &field, &retry_after);
-  if (domain == 1)
-    return g_error_new_literal (SP_ERROR, CLAMP (code, 0, SP_ERROR_UNSUPPORTED), message);
-  return sp_problem_new_full ((guint) CLAMP (code, 0, SP_N_PROBLEMS - 1), message,
-                              *field ? field : NULL, retry_after);
-}
-
 static void
-take_call (SpLink *link, const Header *header, GVariant *value, GBytes *blob)
+take_call (SpLink *link, const SpFrame *frame, GVariant *value, GBytes *blob)
 {
   SpLinkCall *call = g_new0 (SpLinkCall, 1);
 
   call->link = sp_link_ref (link);
-  call->id = header->id;
-  call->method = header->method;
-  link->setup.handlers[header->method](call, value, blob, link->setup.data);
+  call->id = frame->id;
+  call->method = frame->method;
+  link->setup.handlers[frame->method](call, value, blob, link->setup.data);
 }
 
 static void
-take_frame (SpLink *link, const Header *header, GVariant *value, GBytes *blob)
+take_frame (SpLink *link, const SpFrame *frame, GVariant *value, GBytes *blob)
 {
   g_autoptr (GError) error = NULL;
 
-  switch (header->kind) {
-  case KIND_CALL:
-    take_call (link, header, value, blob);
+  switch (frame->kind) {
+  case SP_FRAME_CALL:
+    take_call (link, frame, value, blob);
     break;
-  case KIND_REPLY:
-    finish_waiting (link, header->id, value, blob, NULL);
+  case SP_FRAME_REPLY:
+    finish_waiting (link, frame->id, value, blob, NULL);
     break;
   default:
-    error = error_from_value (value);
-    finish_waiting (link, header->id, NULL, NULL, error);
+    error = sp_frame_error_from_value (value);
+    finish_waiting (link, frame->id, NULL, NULL, error);
   }
 }
 
 /* The type that the value of this frame must have; NULL: the frame makes no sense. */
 static const char *
-type_of_frame (SpLink *link, const Header *header)
+type_of_frame (SpLink *link, const SpFrame *frame)
 {
   Waiting *waiting;
 
-  if (header->kind == KIND_CALL)
-    return header->method < link->setup.n_serve ? link->setup.serve[header->method].args : NULL;
-  if (header->kind == KIND_ERROR)
-    return ERROR_TYPE;
-  if (header->kind != KIND_REPLY || header->method >= link->setup.n_call)
+  if (frame->kind == SP_FRAME_CALL)
+    return frame->method < link->setup.n_serve ? link->setup.serve[frame->method].args : NULL;
+  if (frame->kind == SP_FRAME_ERROR)
+    return SP_FRAME_ERROR_TYPE;
+  if (frame->kind != SP_FRAME_REPLY || frame->method >= link->setup.n_call)
     return NULL;
   /* A late reply to a call that timed out is dropped, but must still be well formed. */
-  waiting = g_hash_table_lookup (link->waiting, GUINT_TO_POINTER (header->id));
-  if (waiting != NULL && waiting->method != header->method)
+  waiting = g_hash_table_lookup (link->waiting, GUINT_TO_POINTER (frame->id));
+  if (waiting != NULL && waiting->method != frame->method)
     return NULL;
-  return link->setup.call[header->method].reply;
-}
-
-static gboolean
-lengths_agree (const Header *header)
-{
-  gsize padded = ((gsize) header->value + 7) & ~(gsize) 7;
-  gsize blob = header->blob > 0 ? header->blob - 1 : 0;
-
-  return HEADER + padded + blob == header->length;
+  return link->setup.call[frame->method].reply;
 }
 
 static void
-take_bytes (SpLink *link, const Header *header, const guint8 *data)
+take_bytes (SpLink *link, const SpFrame *frame, const guint8 *data)
 {
-  const char *type = type_of_frame (link, header);
-  gsize padded = ((gsize) header->value + 7) & ~(gsize) 7;
-  g_autoptr (GBytes) bytes = NULL;
-  g_autoptr (GBytes) blob = NULL;
+  const char *type = type_of_frame (link, frame);
   g_autoptr (GVariant) value = NULL;
+  g_autoptr (GBytes) blob = NULL;
 
-  if (type == NULL || !lengths_agree (header)) {
+  if (type == NULL || !sp_frame_is_consistent (frame)) {
     cut (link, "the other process sent a frame that makes no sense");
     return;
   }
-  bytes = sp_link_wiped_bytes (data + HEADER, header->value);
-  value = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE (type), bytes, FALSE));
-  if (!g_variant_is_normal_form (value)) {
+  value = sp_frame_value (frame, data, type);
+  if (value == NULL) {
     cut (link, "the other process sent a value that is not of type %s", type);
     return;
   }
-  if (header->blob > 0)
-    blob = sp_link_wiped_bytes (data + HEADER + padded, header->blob - 1);
-  take_frame (link, header, value, blob);
-}
-
-static void
-read_header (Header *header, const guint8 *data)
-{
-  guint32 words[6];
-
-  memcpy (words, data, sizeof words);
-  *header = (Header){ GUINT32_FROM_LE (words[0]), GUINT32_FROM_LE (words[1]),
-                      GUINT32_FROM_LE (words[2]), GUINT32_FROM_LE (words[3]),
-                      GUINT32_FROM_LE (words[4]), GUINT32_FROM_LE (words[5]) };
+  blob = sp_frame_blob (frame, data);
+  take_frame (link, frame, value, blob);
 }
 
 /* Take all whole frames out of the buffer. */
@@ -541,18 +419,18 @@ take_frames (SpLink *link)
 {
   gsize at = 0;
 
-  while (link->open && link->in_length - at >= HEADER) {
-    Header header;
+  while (link->open && link->in_length - at >= SP_FRAME_HEADER) {
+    SpFrame frame;
 
-    read_header (&header, link->in + at);
-    if (header.length < HEADER || header.length > SP_LINK_MAX_FRAME) {
-      cut (link, "the other process sent a frame of %u bytes", header.length);
+    sp_frame_read (&frame, link->in + at);
+    if (frame.length < SP_FRAME_HEADER || frame.length > SP_LINK_MAX_FRAME) {
+      cut (link, "the other process sent a frame of %u bytes", frame.length);
       return;
     }
-    if (link->in_length - at < header.length)
+    if (link->in_length - at < frame.length)
       break;
-    take_bytes (link, &header, link->in + at);
-    at += header.length;
+    take_bytes (link, &frame, link->in + at);
+    at += frame.length;
   }
   if (!link->open || at == 0)
     return;

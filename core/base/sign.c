@@ -41,8 +41,8 @@ sp_sign_generate (GError **error)
   if (status == 0)
     status = gnutls_x509_privkey_generate (key, GNUTLS_PK_EDDSA_ED25519, 256, 0);
   if (status == 0)
-    status = gnutls_x509_privkey_export2_pkcs8 (key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN,
-                                                &pem);
+    status =
+        gnutls_x509_privkey_export2_pkcs8 (key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
   if (status == 0)
     secret = sp_secret_new_from (pem.data, pem.size);
   else

@@ -13,8 +13,8 @@ is_hidden (gunichar c)
     return TRUE;
   default:
     /* Letters that show nothing: Hangul fillers, Braille blank, variation selectors. */
-    return c == 0x115f || c == 0x1160 || c == 0x3164 || c == 0xffa0 || c == 0x2800
-           || (c >= 0xfe00 && c <= 0xfe0f);
+    return c == 0x115f || c == 0x1160 || c == 0x3164 || c == 0xffa0 || c == 0x2800 ||
+           (c >= 0xfe00 && c <= 0xfe0f);
   }
 }
 

@@ -6,9 +6,6 @@
  * The socket is shut down at once but closed with its last reference, because GIO's TLS shakes hands
  * on a thread of its own, which may still look at the descriptor.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* POLLRDHUP */
-#endif
 #include "daemon/http-channel.h"
 
 #include <errno.h>

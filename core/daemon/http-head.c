@@ -4,9 +4,6 @@
  * printable ASCII only.  Each header that means something here has a row in one table; whatever
  * changes the framing of a message, or who may have sent it, is refused there.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* memmem */
-#endif
 #include "daemon/http-head.h"
 
 #include <string.h>

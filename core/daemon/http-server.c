@@ -2,9 +2,6 @@
  *
  * What must stay true: running out of descriptors or memory pauses the loop instead of spinning it.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* accept4 */
-#endif
 #include "daemon/http-server.h"
 
 #include <errno.h>

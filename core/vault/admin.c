@@ -151,14 +151,14 @@ static gboolean
 check_remember (SpVault *vault, const char *notifier, const char *key, const char *value,
                 GError **error)
 {
-  if (*key == 0 || strlen (key) > MAX_STATE_KEY
-      || (value != NULL && strlen (value) > MAX_STATE_VALUE)) {
+  if (*key == 0 || strlen (key) > MAX_STATE_KEY ||
+      (value != NULL && strlen (value) > MAX_STATE_VALUE)) {
     g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_TOO_LARGE,
                          "a remembered key or value is too long");
     return FALSE;
   }
-  if (value != NULL && g_hash_table_size (pairs_of (vault, notifier)) >= MAX_STATE_KEYS
-      && !g_hash_table_contains (pairs_of (vault, notifier), key)) {
+  if (value != NULL && g_hash_table_size (pairs_of (vault, notifier)) >= MAX_STATE_KEYS &&
+      !g_hash_table_contains (pairs_of (vault, notifier), key)) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_TOO_LARGE, "more than %u remembered keys",
                  MAX_STATE_KEYS);
     return FALSE;

@@ -28,10 +28,10 @@ sp_agent_from_variant (GVariant *value, GError **error)
   SpAgent *agent = g_new0 (SpAgent, 1);
 
   (void) g_variant_lookup (value, "revoked", "x", &agent->revoked_us);
-  if (g_variant_lookup (value, "id", "s", &agent->id)
-      && g_variant_lookup (value, "name", "s", &agent->name)
-      && g_variant_lookup (value, "token-mac", "s", &agent->token_mac)
-      && g_variant_lookup (value, "created", "x", &agent->created_us))
+  if (g_variant_lookup (value, "id", "s", &agent->id) &&
+      g_variant_lookup (value, "name", "s", &agent->name) &&
+      g_variant_lookup (value, "token-mac", "s", &agent->token_mac) &&
+      g_variant_lookup (value, "created", "x", &agent->created_us))
     return agent;
   sp_agent_free (agent);
   g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "an agent lacks a part");
@@ -95,9 +95,9 @@ sp_vault_authenticate (SpVault *vault, const char *token, GError **error)
 typedef struct {
   SpVault *vault;
   char *name;
-  SpAgent *next;      /* as it will be */
-  char *token;        /* add */
-  SpEnding ending;    /* revoke */
+  SpAgent *next;   /* as it will be */
+  char *token;     /* add */
+  SpEnding ending; /* revoke */
   SpVaultDone done;
   gpointer data;
 } AgentOp;

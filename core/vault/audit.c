@@ -49,8 +49,8 @@ sp_audit_from_variant (GVariant *value, SpAuditEntry *ret_entry)
     return FALSE;
   memset (ret_entry, 0, sizeof *ret_entry);
   memcpy (ret_entry->mac, data, SP_MAC_LENGTH);
-  g_variant_get (value, "(txs@a{ss}@ay)", &ret_entry->seq, &ret_entry->wall_us,
-                 &ret_entry->event, &fields, NULL);
+  g_variant_get (value, "(txs@a{ss}@ay)", &ret_entry->seq, &ret_entry->wall_us, &ret_entry->event,
+                 &fields, NULL);
   ret_entry->fields = g_steal_pointer (&fields);
   return TRUE;
 }

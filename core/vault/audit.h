@@ -11,7 +11,7 @@
 typedef struct {
   guint64 seq; /* from 1 */
   gint64 wall_us;
-  char *event;     /* "request.approved" */
+  char *event;      /* "request.approved" */
   GVariant *fields; /* a{ss} */
   guint8 mac[SP_MAC_LENGTH];
 } SpAuditEntry;

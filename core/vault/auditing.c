@@ -72,8 +72,7 @@ static void
 on_shown (gboolean more, const GError *error, gpointer data)
 {
   Op *op = data;
-  g_autofree char *next
-      = more ? g_strdup_printf ("%" G_GUINT64_FORMAT, op->last) : NULL;
+  g_autofree char *next = more ? g_strdup_printf ("%" G_GUINT64_FORMAT, op->last) : NULL;
 
   if (error != NULL) {
     sp_answer_error (g_error_copy (error), op->done, op->data);
@@ -126,8 +125,8 @@ verify_row (const char *key, gint64 revision, GBytes *sealed, gpointer data)
 
   if (op->first_bad != 0 || op->last == op->until)
     return FALSE;
-  if (!g_str_equal (key, expected_key) || !open_entry (op, key, revision, sealed, &entry)
-      || entry.seq != op->last + 1) {
+  if (!g_str_equal (key, expected_key) || !open_entry (op, key, revision, sealed, &entry) ||
+      entry.seq != op->last + 1) {
     op->first_bad = op->last + 1;
     return FALSE;
   }

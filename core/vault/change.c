@@ -102,8 +102,8 @@ on_committed (const GError *error, gpointer data)
 }
 
 void
-sp_vault_change (SpVault *vault, SpRequest *request, SpRequest *next, SpTxn *txn,
-                 SpChanged changed, gpointer data)
+sp_vault_change (SpVault *vault, SpRequest *request, SpRequest *next, SpTxn *txn, SpChanged changed,
+                 gpointer data)
 {
   Change *change = g_new0 (Change, 1);
 
@@ -123,8 +123,8 @@ sp_vault_expire_if_due (SpVault *vault, SpRequest *request)
   SpRequest *next;
   SpTxn *txn;
 
-  if (!sp_request_is_open (request) || request->busy
-      || sp_deadline_left_ms (&request->deadline, vault->clock) > 0)
+  if (!sp_request_is_open (request) || request->busy ||
+      sp_deadline_left_ms (&request->deadline, vault->clock) > 0)
     return FALSE;
   next = sp_request_copy (request);
   (void) sp_request_move (next, SP_REQUEST_EXPIRED);

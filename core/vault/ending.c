@@ -18,8 +18,8 @@ sp_ending_collect (SpEnding *ending, SpVault *vault, gboolean by_secret, const c
   for (guint i = 0; i < vault->live->len; i++) {
     SpRequest *request = g_ptr_array_index (vault->live, i);
 
-    if (!sp_request_is_open (request)
-        || !g_str_equal (by_secret ? request->secret : request->agent, name))
+    if (!sp_request_is_open (request) ||
+        !g_str_equal (by_secret ? request->secret : request->agent, name))
       continue;
     if (request->busy) {
       sp_request_park (request, again, data);

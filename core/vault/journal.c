@@ -1,4 +1,4 @@
-/* journal.c - journal.h
+/* journal.c - journal.h: transactions wait, go to the store in groups, and are answered
  *
  * What must stay true: memory (revisions, head) changes only when the store has said "durable"; a
  * transaction is answered exactly once; the order of commits is the order of the audit chain.
@@ -9,53 +9,18 @@
 
 #include "base/problem.h"
 #include "base/random.h"
-#include "vault/seal.h"
+#include "vault/journal-private.h"
 
 #define MAX_GROUP 64u
 #define WAIT_LIMIT_MS 10000
 #define LOOK_AGAIN_MS 200
-
-typedef struct {
-  char *table;
-  char *key;
-  GVariant *value;
-} Row;
-
-struct _SpTxn {
-  SpJournal *journal;
-  GPtrArray *rows;
-  GPtrArray *entries; /* SpAuditEntry, without seq and MAC */
-  SpCommitDone done;
-  gpointer data;
-  gint64 queued_ms;
-};
-
-typedef struct {
-  guint64 batches;
-  guint64 seq;
-  guint8 mac[SP_MAC_LENGTH];
-  gint64 wall_us;
-} Head;
-
-struct _SpJournal {
-  SpKeys *keys;
-  const SpVaultPorts *ports;
-  const SpClock *clock;
-  GHashTable *revisions; /* "table/key" -> gint64 */
-  GQueue waiting;
-  GPtrArray *group;         /* of SpTxn, on its way */
-  GHashTable *group_revisions;
-  Head head, group_head;
-  gboolean dead;
-  guint planned, retry, limiter;
-};
 
 /* ---- transactions ----------------------------------------------------------------------------------- */
 
 static void
 row_free (gpointer data)
 {
-  Row *row = data;
+  SpJournalRow *row = data;
 
   g_free (row->table);
   g_free (row->key);
@@ -94,7 +59,7 @@ sp_txn_free (SpTxn *txn)
 void
 sp_txn_put (SpTxn *txn, const char *table, const char *key, GVariant *value)
 {
-  Row *row = g_new0 (Row, 1);
+  SpJournalRow *row = g_new0 (SpJournalRow, 1);
 
   row->table = g_strdup (table);
   row->key = g_strdup (key);
@@ -186,231 +151,10 @@ sp_journal_last_wall_us (const SpJournal *journal)
   return journal->head.wall_us;
 }
 
-/* ---- sealing rows ---------------------------------------------------------------------------------------- */
-
-static GBytes *
-row_context (SpJournal *journal, const char *table, const char *key, gint64 revision)
-{
-  return sp_seal_context ((guint64) revision, "row", sp_keys_vault_id (journal->keys), table, key,
-                          NULL);
-}
-
-static GBytes *
-seal_row (SpJournal *journal, const char *table, const char *key, gint64 revision,
-          GVariant *value)
-{
-  g_autoptr (GBytes) context = row_context (journal, table, key, revision);
-
-  return sp_seal (sp_keys_get (journal->keys, SP_KEY_ROWS), context, g_variant_get_data (value),
-                  g_variant_get_size (value));
-}
-
-static GVariant *
-unseal_row (SpJournal *journal, const char *table, const char *key, gint64 revision,
-            GBytes *sealed, const char *type, GError **error)
-{
-  g_autoptr (GBytes) context = row_context (journal, table, key, revision);
-  g_autoptr (SpSecret) plain
-      = sp_unseal (sp_keys_get (journal->keys, SP_KEY_ROWS), context, sealed, error);
-  g_autoptr (GBytes) bytes = NULL;
-  g_autoptr (GVariant) value = NULL;
-
-  if (plain == NULL) {
-    g_prefix_error (error, "row %s/%s: ", table, key);
-    return NULL;
-  }
-  /* No copy in pages of its own for each row that stays in memory. */
-  bytes = sp_link_wiped_bytes (sp_secret_data (plain), sp_secret_length (plain));
-  value = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE (type), bytes, FALSE));
-  if (!g_variant_is_normal_form (value)) {
-    g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "row %s/%s: not of type %s", table, key,
-                 type);
-    return NULL;
-  }
-  return g_steal_pointer (&value);
-}
-
-static char *
-revision_key (const char *table, const char *key)
-{
-  return g_strconcat (table, "/", key, NULL);
-}
-
-static void
-set_revision (GHashTable *revisions, const char *table, const char *key, gint64 revision)
-{
-  g_hash_table_insert (revisions, revision_key (table, key),
-                       g_memdup2 (&revision, sizeof revision));
-}
-
-GVariant *
-sp_journal_open_row (SpJournal *journal, const char *table, const char *key, gint64 revision,
-                     GBytes *sealed, const char *type, GError **error)
-{
-  GVariant *value = unseal_row (journal, table, key, revision, sealed, type, error);
-
-  /* Audit rows are written once and never again: no need to remember their revisions. */
-  if (value != NULL && !g_str_equal (table, SP_TABLE_AUDIT))
-    set_revision (journal->revisions, table, key, revision);
-  return value;
-}
-
-static gboolean
-head_from_variant (GVariant *value, Head *ret_head)
-{
-  g_autoptr (GVariant) mac = g_variant_get_child_value (value, 2);
-  gsize length;
-  gconstpointer data = g_variant_get_fixed_array (mac, &length, 1);
-
-  if (length != SP_MAC_LENGTH)
-    return FALSE;
-  memcpy (ret_head->mac, data, SP_MAC_LENGTH);
-  g_variant_get (value, "(tt@ayx)", &ret_head->batches, &ret_head->seq, NULL, &ret_head->wall_us);
-  return TRUE;
-}
-
-gboolean
-sp_journal_load_head (SpJournal *journal, GVariant *head, GError **error)
-{
-  if (head_from_variant (head, &journal->head))
-    return TRUE;
-  g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "the head row makes no sense");
-  return FALSE;
-}
-
-/* ---- building a group ------------------------------------------------------------------------------------ */
-
-typedef struct {
-  GArray *writes;  /* SpWrite of all batches */
-  GArray *starts;  /* where each batch begins in them */
-  GPtrArray *texts; /* what the writes point at */
-  GPtrArray *values;
-} Group;
-
-static gint64
-current_revision (SpJournal *journal, const char *table, const char *key)
-{
-  g_autofree char *name = revision_key (table, key);
-  const gint64 *revision = g_hash_table_lookup (journal->group_revisions, name);
-
-  if (revision == NULL)
-    revision = g_hash_table_lookup (journal->revisions, name);
-  return revision ? *revision : 0;
-}
-
-static char *
-keep_text (Group *group, const char *text)
-{
-  char *copy = g_strdup (text);
-
-  g_ptr_array_add (group->texts, copy);
-  return copy;
-}
-
-static void
-add_write (SpJournal *journal, Group *group, const char *table, const char *key, GVariant *value)
-{
-  gint64 expect = current_revision (journal, table, key);
-  SpWrite write = { keep_text (group, table), keep_text (group, key), expect, NULL };
-
-  if (value != NULL) {
-    write.value = seal_row (journal, table, key, expect + 1, value);
-    g_ptr_array_add (group->values, write.value);
-  }
-  g_array_append_val (group->writes, write);
-  if (!g_str_equal (table, SP_TABLE_AUDIT))
-    set_revision (journal->group_revisions, table, key, value ? expect + 1 : 0);
-}
-
-static void
-add_entry (SpJournal *journal, Group *group, SpAuditEntry *entry)
-{
-  Head *head = &journal->group_head;
-  g_autofree char *key = NULL;
-  g_autoptr (GVariant) value = NULL;
-
-  entry->seq = head->seq + 1;
-  sp_audit_chain (journal->keys, head->mac, entry);
-  head->seq = entry->seq;
-  memcpy (head->mac, entry->mac, SP_MAC_LENGTH);
-  key = sp_audit_key (entry->seq);
-  value = g_variant_ref_sink (sp_audit_to_variant (entry));
-  add_write (journal, group, SP_TABLE_AUDIT, key, value);
-}
-
-static void
-add_head (SpJournal *journal, Group *group)
-{
-  Head *head = &journal->group_head;
-  g_autoptr (GVariant) value = NULL;
-
-  head->batches++;
-  head->wall_us = MAX (head->wall_us, sp_clock_wall_us (journal->clock));
-  value = g_variant_ref_sink (g_variant_new (
-      "(tt@ayx)", head->batches, head->seq,
-      g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, head->mac, SP_MAC_LENGTH, 1),
-      head->wall_us));
-  add_write (journal, group, SP_TABLE_META, SP_HEAD_KEY, value);
-}
-
-static void
-add_txn (SpJournal *journal, Group *group, SpTxn *txn)
-{
-  g_array_append_val (group->starts, group->writes->len);
-  for (guint i = 0; i < txn->rows->len; i++) {
-    const Row *row = g_ptr_array_index (txn->rows, i);
-
-    add_write (journal, group, row->table, row->key, row->value);
-  }
-  for (guint i = 0; i < txn->entries->len; i++)
-    add_entry (journal, group, g_ptr_array_index (txn->entries, i));
-  add_head (journal, group);
-}
-
-static void
-group_init (Group *group)
-{
-  group->writes = g_array_new (FALSE, FALSE, sizeof (SpWrite));
-  group->starts = g_array_new (FALSE, FALSE, sizeof (guint));
-  group->texts = g_ptr_array_new_with_free_func (g_free);
-  group->values = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
-}
-
-static void
-group_clear (Group *group)
-{
-  g_array_unref (group->writes);
-  g_array_unref (group->starts);
-  g_ptr_array_unref (group->texts);
-  g_ptr_array_unref (group->values);
-}
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static void
 on_written (const guint32 *results, gsize n_results, const GError *error, gpointer data);
-
-static void
-send_group (SpJournal *journal)
-{
-  g_autofree SpBatch *batches = g_new0 (SpBatch, journal->group->len);
-  Group group;
-
-  group_init (&group);
-  journal->group_head = journal->head;
-  g_clear_pointer (&journal->group_revisions, g_hash_table_unref);
-  journal->group_revisions = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  for (guint i = 0; i < journal->group->len; i++)
-    add_txn (journal, &group, g_ptr_array_index (journal->group, i));
-  for (guint i = 0; i < journal->group->len; i++) {
-    guint start = g_array_index (group.starts, guint, i);
-    guint end = i + 1 < journal->group->len ? g_array_index (group.starts, guint, i + 1)
-                                            : group.writes->len;
-
-    batches[i].writes = &g_array_index (group.writes, SpWrite, start);
-    batches[i].n_writes = end - start;
-  }
-  journal->ports->write (journal->ports->port, batches, journal->group->len, on_written, journal);
-  group_clear (&group);
-}
 
 static void
 flush (SpJournal *journal)
@@ -420,7 +164,7 @@ flush (SpJournal *journal)
   journal->group = g_ptr_array_new ();
   while (journal->group->len < MAX_GROUP && !g_queue_is_empty (&journal->waiting))
     g_ptr_array_add (journal->group, g_queue_pop_head (&journal->waiting));
-  send_group (journal);
+  sp_journal_send_group (journal, on_written);
 }
 
 static gboolean
@@ -449,11 +193,10 @@ fail_those_who_waited (gpointer data)
   gint64 now = sp_clock_boot_ms (journal->clock);
   SpTxn *first;
 
-  while ((first = g_queue_peek_head (&journal->waiting)) != NULL
-         && now - first->queued_ms > WAIT_LIMIT_MS) {
-    g_autoptr (GError) error
-        = g_error_new_literal (SP_PROBLEM, SP_PROBLEM_STORE,
-                               "the store does not answer; nothing was changed; try again");
+  while ((first = g_queue_peek_head (&journal->waiting)) != NULL &&
+         now - first->queued_ms > WAIT_LIMIT_MS) {
+    g_autoptr (GError) error = g_error_new_literal (
+        SP_PROBLEM, SP_PROBLEM_STORE, "the store does not answer; nothing was changed; try again");
 
     txn_finish (g_queue_pop_head (&journal->waiting), error);
   }
@@ -539,7 +282,7 @@ on_head_read (GBytes *value, gint64 revision, const GError *error, gpointer data
   SpJournal *journal = data;
   g_autoptr (GError) local = NULL;
   g_autoptr (GVariant) head = NULL;
-  Head found = { 0 };
+  SpJournalHead found = { 0 };
 
   if (error != NULL && sp_problem_code (error) != SP_PROBLEM_NOT_FOUND) {
     /* The store is still not there.  Nothing was promised; nothing may be promised either. */
@@ -547,8 +290,10 @@ on_head_read (GBytes *value, gint64 revision, const GError *error, gpointer data
     return;
   }
   if (value != NULL)
-    head = unseal_row (journal, SP_TABLE_META, SP_HEAD_KEY, revision, value, SP_HEAD_TYPE, &local);
-  if ((value != NULL && head == NULL) || (head != NULL && !head_from_variant (head, &found))) {
+    head = sp_journal_unseal_row (journal, SP_TABLE_META, SP_HEAD_KEY, revision, value,
+                                  SP_HEAD_TYPE, &local);
+  if ((value != NULL && head == NULL) ||
+      (head != NULL && !sp_journal_head_from_variant (head, &found))) {
     die (journal, "the store's head row was changed by someone else");
   } else if (found.batches == journal->group_head.batches) {
     accept_group (journal);

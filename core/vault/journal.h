@@ -55,4 +55,3 @@ void sp_txn_audit (SpTxn *txn, const char *event, ...) G_GNUC_NULL_TERMINATED;
 
 /* Consumes @txn.  What has waited for 10 seconds without being sent fails. */
 void sp_journal_commit (SpJournal *journal, SpTxn *txn, SpCommitDone done, gpointer data);
-

@@ -27,8 +27,7 @@ expand (SpKeys *keys, const char *purpose)
   const gnutls_datum_t info_datum = { (guchar *) info, (guint) strlen (info) };
 
   if (gnutls_hkdf_expand (GNUTLS_MAC_SHA256, &prk, &info_datum, sp_secret_data (key),
-                          SP_KEY_LENGTH)
-      != 0)
+                          SP_KEY_LENGTH) != 0)
     g_error ("GnuTLS cannot derive a key");
   return key;
 }
@@ -86,8 +85,8 @@ mac_part (gnutls_hmac_hd_t hmac, gconstpointer data, gsize length)
 {
   const guint64 prefix = GUINT64_TO_BE ((guint64) length);
 
-  if (gnutls_hmac (hmac, &prefix, sizeof prefix) != 0
-      || (length > 0 && gnutls_hmac (hmac, data, length) != 0))
+  if (gnutls_hmac (hmac, &prefix, sizeof prefix) != 0 ||
+      (length > 0 && gnutls_hmac (hmac, data, length) != 0))
     g_error ("GnuTLS cannot compute a MAC");
 }
 
@@ -97,8 +96,7 @@ mac_begin (SpKeys *keys, SpKeyPurpose purpose)
   gnutls_hmac_hd_t hmac;
 
   if (gnutls_hmac_init (&hmac, GNUTLS_MAC_SHA256, sp_secret_data (keys->keys[purpose]),
-                        SP_KEY_LENGTH)
-      != 0)
+                        SP_KEY_LENGTH) != 0)
     g_error ("GnuTLS cannot compute a MAC");
   return hmac;
 }

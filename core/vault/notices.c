@@ -44,15 +44,15 @@ keep (Built *built, char *text)
 static void
 add_field (Built *built, const char *label, char *value, SpFieldOrigin origin)
 {
-  built->fields[built->notice.n_fields++]
-      = (SpField){ label, keep (built, value), (guint32) origin };
+  built->fields[built->notice.n_fields++] =
+      (SpField){ label, keep (built, value), (guint32) origin };
 }
 
 static void
 add_choice (Built *built, const char *id, const char *label, SpChoiceStyle style)
 {
-  built->choices[built->notice.n_choices++]
-      = (SpChoice){ keep (built, g_strdup (id)), keep (built, g_strdup (label)), (guint32) style };
+  built->choices[built->notice.n_choices++] =
+      (SpChoice){ keep (built, g_strdup (id)), keep (built, g_strdup (label)), (guint32) style };
 }
 
 static char *
@@ -303,8 +303,8 @@ start_work (Work *work)
                        ? SP_OUTCOME_APPROVED
                        : outcomes[work->request->status].kind;
     outcome.text = text;
-    vault->ports->settle (vault->ports->port, work->notifier, &built.notice, &outcome,
-                          on_work_done, work);
+    vault->ports->settle (vault->ports->port, work->notifier, &built.notice, &outcome, on_work_done,
+                          work);
   } else {
     vault->ports->post (vault->ports->port, work->notifier, &built.notice, on_work_done, work);
   }

@@ -20,9 +20,9 @@ static const struct {
 static const struct {
   SpRequestStatus from, to;
 } transitions[] = {
-  { SP_REQUEST_PENDING, SP_REQUEST_APPROVED },  { SP_REQUEST_PENDING, SP_REQUEST_DENIED },
-  { SP_REQUEST_PENDING, SP_REQUEST_EXPIRED },   { SP_REQUEST_PENDING, SP_REQUEST_CANCELLED },
-  { SP_REQUEST_APPROVED, SP_REQUEST_USED },     { SP_REQUEST_APPROVED, SP_REQUEST_EXPIRED },
+  { SP_REQUEST_PENDING, SP_REQUEST_APPROVED }, { SP_REQUEST_PENDING, SP_REQUEST_DENIED },
+  { SP_REQUEST_PENDING, SP_REQUEST_EXPIRED },  { SP_REQUEST_PENDING, SP_REQUEST_CANCELLED },
+  { SP_REQUEST_APPROVED, SP_REQUEST_USED },    { SP_REQUEST_APPROVED, SP_REQUEST_EXPIRED },
   { SP_REQUEST_APPROVED, SP_REQUEST_REVOKED },
 };
 
@@ -197,8 +197,8 @@ sp_deadline_rebase (SpDeadline *deadline, const SpClock *clock)
 {
   if (g_strcmp0 (deadline->boot_id, clock->boot_id (clock->data)) == 0)
     return;
-  deadline->boot_ms
-      = sp_clock_boot_ms (clock) + (deadline->wall_us - sp_clock_wall_us (clock)) / 1000;
+  deadline->boot_ms =
+      sp_clock_boot_ms (clock) + (deadline->wall_us - sp_clock_wall_us (clock)) / 1000;
   replace_string (&deadline->boot_id, clock->boot_id (clock->data));
 }
 
@@ -222,9 +222,8 @@ static void
 add_texts (GVariantBuilder *builder, const char *name, const GPtrArray *values)
 {
   if (values->len > 0)
-    g_variant_builder_add (
-        builder, "{sv}", name,
-        g_variant_new_strv ((const char *const *) values->pdata, values->len));
+    g_variant_builder_add (builder, "{sv}", name,
+                           g_variant_new_strv ((const char *const *) values->pdata, values->len));
 }
 
 GVariant *
@@ -298,14 +297,14 @@ sp_request_from_variant (GVariant *value, GError **error)
   request->vote_s = (guint) take_number (value, "vote");
   take_texts (value, "votes", request->votes);
   take_texts (value, "unsettled", request->unsettled);
-  if (!g_variant_lookup (value, "id", "s", &request->id)
-      || !g_variant_lookup (value, "agent-id", "s", &request->agent_id)
-      || !g_variant_lookup (value, "agent", "s", &request->agent)
-      || !g_variant_lookup (value, "secret", "s", &request->secret)
-      || !g_variant_lookup (value, "reason", "s", &request->reason)
-      || !g_variant_lookup (value, "code", "s", &request->code)
-      || !g_variant_lookup (value, "status", "&s", &status)
-      || !sp_request_status_from_name (status, &request->status)) {
+  if (!g_variant_lookup (value, "id", "s", &request->id) ||
+      !g_variant_lookup (value, "agent-id", "s", &request->agent_id) ||
+      !g_variant_lookup (value, "agent", "s", &request->agent) ||
+      !g_variant_lookup (value, "secret", "s", &request->secret) ||
+      !g_variant_lookup (value, "reason", "s", &request->reason) ||
+      !g_variant_lookup (value, "code", "s", &request->code) ||
+      !g_variant_lookup (value, "status", "&s", &status) ||
+      !sp_request_status_from_name (status, &request->status)) {
     g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "a request lacks a part");
     return NULL;
   }

@@ -34,7 +34,7 @@ typedef struct {
   grefcount refs;
   /* Never changes. */
   char *id;
-  guint64 number; /* order of creation */
+  guint64 number;         /* order of creation */
   char *agent_id, *agent; /* id and name */
   char *secret;
   char *reason;
@@ -48,9 +48,9 @@ typedef struct {
   SpDeadline deadline; /* end of the wait, or of the time to redeem */
   gint64 decided_us;   /* 0: not yet */
   char *decided_by;
-  guint grant_s;     /* approved for this long, any number of uses; 0: once */
-  GPtrArray *votes;  /* names of approvers who have approved so far */
-  guint vote_s;      /* the shortest time that they gave; 0: once */
+  guint grant_s;        /* approved for this long, any number of uses; 0: once */
+  GPtrArray *votes;     /* names of approvers who have approved so far */
+  guint vote_s;         /* the shortest time that they gave; 0: once */
   GPtrArray *unsettled; /* notifiers that may still show it as open */
 
   /* Not stored. */

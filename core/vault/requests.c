@@ -1,113 +1,14 @@
-/* requests.c - what an agent does with requests: ask, look, wait, list, withdraw, redeem
- *
- * Each operation is a small record that runs from its start, and runs again from its start whenever
- * it had to wait for a change of the same request: nothing is remembered across the wait.
- */
+/* requests.c - what an agent does with requests: ask, look, wait, list, withdraw */
 #include <string.h>
 
 #include "base/problem.h"
 #include "base/random.h"
-#include "vault/vault-private.h"
+#include "vault/agent-op.h"
 
 #define DEFAULT_TTL 600
 #define MIN_TTL 30
 #define MAX_TTL 3600
 #define CODE_LENGTH 4
-
-typedef struct {
-  SpVault *vault;
-  char *agent_id, *agent;
-  char *id;
-  /* create */
-  char *key, *secret, *reason, *digest;
-  guint ttl;
-  /* redeem */
-  GBytes *sealed;
-  SpRequest *request;
-  guint version;
-  SpVaultDone done;
-  gpointer data;
-} Op;
-
-static void
-op_free (Op *op)
-{
-  g_free (op->agent_id);
-  g_free (op->agent);
-  g_free (op->id);
-  g_free (op->key);
-  g_free (op->secret);
-  g_free (op->reason);
-  g_free (op->digest);
-  g_clear_pointer (&op->sealed, g_bytes_unref);
-  g_clear_pointer (&op->request, sp_request_unref);
-  g_free (op);
-}
-
-static Op *
-op_new (SpVault *vault, const char *token, const char *id, SpVaultDone done, gpointer data)
-{
-  GError *error = NULL;
-  const SpAgent *agent = sp_vault_authenticate (vault, token, &error);
-  Op *op;
-
-  if (agent == NULL) {
-    sp_answer_error (error, done, data);
-    return NULL;
-  }
-  op = g_new0 (Op, 1);
-  op->vault = vault;
-  op->agent_id = g_strdup (agent->id);
-  op->agent = g_strdup (agent->name);
-  op->id = g_strdup (id);
-  op->done = done;
-  op->data = data;
-  return op;
-}
-
-/* Each of these ends @op. */
-static void
-op_fail (Op *op, GError *error)
-{
-  sp_answer_error (error, op->done, op->data);
-  op_free (op);
-}
-
-static void
-op_show (Op *op, const SpRequest *request)
-{
-  sp_answer_json (sp_request_to_json (request, FALSE), request->id, op->done, op->data);
-  op_free (op);
-}
-
-/* The caller's own request, with nothing on its way for it.  NULL: @op has ended, or runs @again
- * later. */
-static SpRequest *
-own_request (Op *op, void (*again) (gpointer))
-{
-  SpRequest *request = g_hash_table_lookup (op->vault->by_id, op->id);
-
-  if (request == NULL || !g_str_equal (request->agent_id, op->agent_id)) {
-    op_fail (op, g_error_new (SP_PROBLEM, SP_PROBLEM_NOT_FOUND, "no request %s", op->id));
-    return NULL;
-  }
-  if (request->busy || sp_vault_expire_if_due (op->vault, request)) {
-    sp_request_park (request, again, op);
-    return NULL;
-  }
-  return request;
-}
-
-static void
-on_changed (SpVault *vault, SpRequest *request, const GError *error, gpointer data)
-{
-  Op *op = data;
-
-  if (error != NULL)
-    op_fail (op, g_error_copy (error));
-  else
-    op_show (op, request);
-}
 
 /* ---- asking ------------------------------------------------------------------------------------------- */
 
@@ -119,14 +20,14 @@ count_pending (SpVault *vault, const char *agent_id)
   for (guint i = 0; i < vault->live->len; i++) {
     const SpRequest *request = g_ptr_array_index (vault->live, i);
 
-    n += request->status == SP_REQUEST_PENDING
-         && (agent_id == NULL || g_str_equal (request->agent_id, agent_id));
+    n += request->status == SP_REQUEST_PENDING &&
+         (agent_id == NULL || g_str_equal (request->agent_id, agent_id));
   }
   return n;
 }
 
 static gboolean
-may_ask (Op *op, const SpStoredSecret *secret, GError **error)
+may_ask (SpAgentOp *op, const SpStoredSecret *secret, GError **error)
 {
   SpVault *vault = op->vault;
   guint notifiers = vault->settings->notifiers->len, usable = 0;
@@ -137,8 +38,8 @@ may_ask (Op *op, const SpStoredSecret *secret, GError **error)
                  op->secret);
     return FALSE;
   }
-  if (count_pending (vault, op->agent_id) >= vault->settings->agent_pending
-      || count_pending (vault, NULL) >= SP_MAX_PENDING) {
+  if (count_pending (vault, op->agent_id) >= vault->settings->agent_pending ||
+      count_pending (vault, NULL) >= SP_MAX_PENDING) {
     sp_problem_set_rate_limited (error, 30, "%u requests wait for a decision already",
                                  vault->settings->agent_pending);
     return FALSE;
@@ -175,7 +76,7 @@ new_code (SpVault *vault)
 }
 
 static SpRequest *
-build_request (Op *op, const SpStoredSecret *secret)
+build_request (SpAgentOp *op, const SpStoredSecret *secret)
 {
   SpVault *vault = op->vault;
   SpRequest *request = sp_request_new ();
@@ -191,8 +92,8 @@ build_request (Op *op, const SpStoredSecret *secret)
     do {
       g_free (request->decoys[i]);
       request->decoys[i] = new_code (vault);
-    } while (g_str_equal (request->decoys[i], request->code)
-             || (i > 0 && g_str_equal (request->decoys[i], request->decoys[0])));
+    } while (g_str_equal (request->decoys[i], request->code) ||
+             (i > 0 && g_str_equal (request->decoys[i], request->decoys[0])));
   request->created_us = sp_clock_wall_us (vault->clock);
   request->idempotency_key = *op->key ? g_strdup (op->key) : NULL;
   request->digest = g_strdup (op->digest);
@@ -207,7 +108,7 @@ static void
 on_created (SpVault *vault, SpRequest *request, const GError *error, gpointer data)
 {
   request->fresh = FALSE;
-  on_changed (vault, request, error, data);
+  sp_agent_op_changed (vault, request, error, data);
   /* It never was: those who wait for it find nothing and start over. */
   if (error != NULL)
     sp_vault_drop_request (vault, request);
@@ -229,7 +130,7 @@ oldest_to_drop (SpVault *vault)
 }
 
 static void
-make_request (Op *op, const SpStoredSecret *secret)
+make_request (SpAgentOp *op, const SpStoredSecret *secret)
 {
   SpVault *vault = op->vault;
   SpRequest *request = build_request (op, secret);
@@ -250,7 +151,7 @@ make_request (Op *op, const SpStoredSecret *secret)
 static void
 create_run (gpointer data)
 {
-  Op *op = data;
+  SpAgentOp *op = data;
   g_autofree char *name = sp_vault_idempotency_name (op->agent_id, op->key);
   SpRequest *before = *op->key ? g_hash_table_lookup (op->vault->by_key, name) : NULL;
   const SpStoredSecret *secret = g_hash_table_lookup (op->vault->secrets, op->secret);
@@ -259,12 +160,13 @@ create_run (gpointer data)
   if (before != NULL && before->busy)
     sp_request_park (before, create_run, op);
   else if (before != NULL && g_strcmp0 (before->digest, op->digest) != 0)
-    op_fail (op, g_error_new_literal (SP_PROBLEM, SP_PROBLEM_IDEMPOTENCY_MISMATCH,
-                                      "this Idempotency-Key was used for another request"));
+    sp_agent_op_fail (op,
+                      g_error_new_literal (SP_PROBLEM, SP_PROBLEM_IDEMPOTENCY_MISMATCH,
+                                           "this Idempotency-Key was used for another request"));
   else if (before != NULL)
-    op_show (op, before);
+    sp_agent_op_show (op, before);
   else if (!may_ask (op, secret, &error))
-    op_fail (op, error);
+    sp_agent_op_fail (op, error);
   else
     make_request (op, secret);
 }
@@ -286,18 +188,17 @@ check_create (const char *reason, gint64 ttl_s, GError **error)
 }
 
 void
-sp_vault_create (SpVault *vault, const char *token, const char *idempotency_key,
-                 const char *secret, const char *reason, gint64 ttl_s, SpVaultDone done,
-                 gpointer data)
+sp_vault_create (SpVault *vault, const char *token, const char *idempotency_key, const char *secret,
+                 const char *reason, gint64 ttl_s, SpVaultDone done, gpointer data)
 {
-  Op *op = op_new (vault, token, NULL, done, data);
+  SpAgentOp *op = sp_agent_op_new (vault, token, NULL, done, data);
   GError *error = NULL;
   g_autofree char *ttl = NULL;
 
   if (op == NULL)
     return;
   if (!check_create (reason, ttl_s, &error)) {
-    op_fail (op, error);
+    sp_agent_op_fail (op, error);
     return;
   }
   op->key = g_strdup (idempotency_key);
@@ -314,11 +215,11 @@ sp_vault_create (SpVault *vault, const char *token, const char *idempotency_key,
 static void
 get_run (gpointer data)
 {
-  Op *op = data;
-  const SpRequest *request = own_request (op, get_run);
+  SpAgentOp *op = data;
+  const SpRequest *request = sp_agent_op_request (op, get_run);
 
   if (request != NULL)
-    op_show (op, request);
+    sp_agent_op_show (op, request);
 }
 
 static guint
@@ -339,15 +240,15 @@ void
 sp_vault_get (SpVault *vault, const char *token, const char *id, gboolean wait, gpointer *ret_wait,
               SpVaultDone done, gpointer data)
 {
-  Op *op = op_new (vault, token, id, done, data);
+  SpAgentOp *op = sp_agent_op_new (vault, token, id, done, data);
   SpRequest *request;
 
   if (op == NULL)
     return;
   request = g_hash_table_lookup (vault->by_id, id);
-  if (!wait || request == NULL || request->status != SP_REQUEST_PENDING
-      || !g_str_equal (request->agent_id, op->agent_id)
-      || sp_deadline_left_ms (&request->deadline, vault->clock) == 0) {
+  if (!wait || request == NULL || request->status != SP_REQUEST_PENDING ||
+      !g_str_equal (request->agent_id, op->agent_id) ||
+      sp_deadline_left_ms (&request->deadline, vault->clock) == 0) {
     get_run (op);
     return;
   }
@@ -355,7 +256,7 @@ sp_vault_get (SpVault *vault, const char *token, const char *id, gboolean wait, 
     GError *error = NULL;
 
     sp_problem_set_rate_limited (&error, 5, "%u calls wait already", SP_MAX_WATCHES);
-    op_fail (op, error);
+    sp_agent_op_fail (op, error);
     return;
   }
   g_ptr_array_add (request->watched, g_memdup2 (&(SpParked){ get_run, op }, sizeof (SpParked)));
@@ -366,7 +267,7 @@ sp_vault_get (SpVault *vault, const char *token, const char *id, gboolean wait, 
 void
 sp_vault_get_now (SpVault *vault, gpointer wait)
 {
-  Op *op = wait;
+  SpAgentOp *op = wait;
   SpRequest *request = g_hash_table_lookup (vault->by_id, op->id);
 
   for (guint i = 0; request != NULL && i < request->watched->len; i++) {
@@ -381,10 +282,10 @@ sp_vault_get_now (SpVault *vault, gpointer wait)
 }
 
 void
-sp_vault_list (SpVault *vault, const char *token, const char *cursor, guint limit,
-               SpVaultDone done, gpointer data)
+sp_vault_list (SpVault *vault, const char *token, const char *cursor, guint limit, SpVaultDone done,
+               gpointer data)
 {
-  Op *op = op_new (vault, token, NULL, done, data);
+  SpAgentOp *op = sp_agent_op_new (vault, token, NULL, done, data);
   guint64 below = G_MAXUINT64;
   JsonArray *items;
   g_autofree char *next = NULL;
@@ -397,15 +298,15 @@ sp_vault_list (SpVault *vault, const char *token, const char *cursor, guint limi
     GError *error = NULL;
 
     sp_problem_set_invalid (&error, "cursor", "this is no cursor that a list gave");
-    op_fail (op, error);
+    sp_agent_op_fail (op, error);
     return;
   }
   items = json_array_new ();
   for (guint i = vault->requests->len; i > 0; i--) {
     const SpRequest *request = g_ptr_array_index (vault->requests, i - 1);
 
-    if (request->fresh || request->number >= below
-        || !g_str_equal (request->agent_id, op->agent_id))
+    if (request->fresh || request->number >= below ||
+        !g_str_equal (request->agent_id, op->agent_id))
       continue;
     if (n == most) {
       next = g_strdup_printf ("%" G_GUINT64_FORMAT, last);
@@ -416,7 +317,7 @@ sp_vault_list (SpVault *vault, const char *token, const char *cursor, guint limi
     n++;
   }
   sp_answer_json (sp_page_json (items, next), NULL, done, data);
-  op_free (op);
+  sp_agent_op_free (op);
 }
 
 /* ---- withdrawing ------------------------------------------------------------------------------------------- */
@@ -424,8 +325,8 @@ sp_vault_list (SpVault *vault, const char *token, const char *cursor, guint limi
 static void
 cancel_run (gpointer data)
 {
-  Op *op = data;
-  SpRequest *request = own_request (op, cancel_run);
+  SpAgentOp *op = data;
+  SpRequest *request = sp_agent_op_request (op, cancel_run);
   SpRequest *next;
   SpTxn *txn;
 
@@ -433,122 +334,26 @@ cancel_run (gpointer data)
     return;
   next = sp_request_copy (request);
   if (!sp_request_move (next, SP_REQUEST_CANCELLED)) {
-    GError *error = request->status == SP_REQUEST_APPROVED
-                        ? g_error_new (SP_PROBLEM, SP_PROBLEM_CONFLICT,
-                                       "request %s is approved; it can't be cancelled any more",
-                                       request->id)
-                        : sp_request_problem (request);
+    GError *error =
+        request->status == SP_REQUEST_APPROVED
+            ? g_error_new (SP_PROBLEM, SP_PROBLEM_CONFLICT,
+                           "request %s is approved; it can't be cancelled any more", request->id)
+            : sp_request_problem (request);
     sp_request_unref (next);
-    op_fail (op, error);
+    sp_agent_op_fail (op, error);
     return;
   }
   txn = sp_vault_txn (op->vault);
-  sp_txn_audit (txn, "request.cancelled", "request", request->id, "agent", request->agent,
-                "secret", request->secret, "why", "withdrawn by the agent", NULL);
-  sp_vault_change (op->vault, request, next, txn, on_changed, op);
+  sp_txn_audit (txn, "request.cancelled", "request", request->id, "agent", request->agent, "secret",
+                request->secret, "why", "withdrawn by the agent", NULL);
+  sp_vault_change (op->vault, request, next, txn, sp_agent_op_changed, op);
 }
 
 void
-sp_vault_cancel (SpVault *vault, const char *token, const char *id, SpVaultDone done,
-                 gpointer data)
+sp_vault_cancel (SpVault *vault, const char *token, const char *id, SpVaultDone done, gpointer data)
 {
-  Op *op = op_new (vault, token, id, done, data);
+  SpAgentOp *op = sp_agent_op_new (vault, token, id, done, data);
 
   if (op != NULL)
     cancel_run (op);
-}
-
-/* ---- redeeming ---------------------------------------------------------------------------------------------- */
-
-static void redeem_run (gpointer data);
-
-/* The change is durable: now, and only now, the value may leave. */
-static void
-on_redeemed (SpVault *vault, SpRequest *request, const GError *error, gpointer data)
-{
-  Op *op = data;
-  const SpStoredSecret *secret = g_hash_table_lookup (vault->secrets, request->secret);
-  g_autoptr (GError) local = NULL;
-  g_autoptr (SpSecret) value = NULL;
-  SpVaultResult result = { .id = request->id, .secret = request->secret };
-
-  if (error == NULL && secret != NULL && secret->version == op->version)
-    value = sp_vault_open_value (vault, secret, op->sealed, &local);
-  else if (error == NULL)
-    local = g_error_new_literal (SP_PROBLEM, SP_PROBLEM_CONFLICT,
-                                 "the secret was changed at this moment; ask again");
-  result.value = value;
-  result.version = op->version;
-  op->done (value ? &result : NULL, value ? NULL : error ? error : local, op->data);
-  op_free (op);
-}
-
-static void
-on_value_read (GBytes *value, gint64 revision, const GError *error, gpointer data)
-{
-  Op *op = data;
-  SpVault *vault = op->vault;
-  g_autoptr (SpRequest) request = g_steal_pointer (&op->request);
-  g_autoptr (GVariant) row = NULL;
-  g_autoptr (GError) local = NULL;
-  g_autofree char *key = sp_vault_blind (vault, SP_TABLE_VALUES, request->secret);
-  SpRequest *next;
-  SpTxn *txn;
-
-  if (value != NULL)
-    row = sp_journal_open_row (vault->journal, SP_TABLE_VALUES, key, revision, value, "ay", &local);
-  if (row == NULL) {
-    op_fail (op, g_error_new (SP_PROBLEM, local ? SP_PROBLEM_INTEGRITY : SP_PROBLEM_STORE,
-                              "the value could not be read; the approval still stands: %s",
-                              local ? local->message : error->message));
-    sp_vault_end_change (vault, request, NULL);
-    return;
-  }
-  op->sealed = g_variant_get_data_as_bytes (row);
-  next = sp_request_copy (request);
-  if (request->grant_s == 0)
-    (void) sp_request_move (next, SP_REQUEST_USED);
-  txn = sp_vault_txn (vault);
-  sp_txn_audit (txn, "request.redeemed", "request", request->id, "agent", request->agent, "secret",
-                request->secret, NULL);
-  sp_vault_change (vault, request, next, txn, on_redeemed, op);
-}
-
-static void
-redeem_run (gpointer data)
-{
-  Op *op = data;
-  SpVault *vault = op->vault;
-  SpRequest *request = own_request (op, redeem_run);
-  const SpStoredSecret *secret;
-  g_autofree char *key = NULL;
-
-  if (request == NULL)
-    return;
-  if (request->status != SP_REQUEST_APPROVED) {
-    op_fail (op, sp_request_problem (request));
-    return;
-  }
-  secret = g_hash_table_lookup (vault->secrets, request->secret);
-  if (secret == NULL || !sp_stored_secret_allows (secret, op->agent)) {
-    op_fail (op, g_error_new (SP_PROBLEM, SP_PROBLEM_REVOKED,
-                              "secret %s is no longer there for this agent", request->secret));
-    return;
-  }
-  /* Busy from here on, so that of many redeems at once one reads and all others wait. */
-  sp_vault_begin_change (request);
-  op->version = secret->version;
-  op->request = sp_request_ref (request);
-  key = sp_vault_blind (vault, SP_TABLE_VALUES, request->secret);
-  vault->ports->read (vault->ports->port, SP_TABLE_VALUES, key, on_value_read, op);
-}
-
-void
-sp_vault_redeem (SpVault *vault, const char *token, const char *id, SpVaultDone done,
-                 gpointer data)
-{
-  Op *op = op_new (vault, token, id, done, data);
-
-  if (op != NULL)
-    redeem_run (op);
 }

@@ -51,10 +51,9 @@ sp_seal (SpSecret *key, GBytes *context, gconstpointer data, gsize length)
   guint8 *out = g_malloc (length + SP_SEAL_OVERHEAD);
 
   out[0] = FORMAT;
-  if (gnutls_rnd (GNUTLS_RND_NONCE, out + 1, NONCE) != 0
-      || gnutls_aead_cipher_encrypt (cipher, out + 1, NONCE, context_data, context_length, TAG,
-                                     data, length, out + 1 + NONCE, &room)
-             != 0)
+  if (gnutls_rnd (GNUTLS_RND_NONCE, out + 1, NONCE) != 0 ||
+      gnutls_aead_cipher_encrypt (cipher, out + 1, NONCE, context_data, context_length, TAG, data,
+                                  length, out + 1 + NONCE, &room) != 0)
     g_error ("GnuTLS cannot encrypt");
   gnutls_aead_cipher_deinit (cipher);
   return g_bytes_new_take (out, length + SP_SEAL_OVERHEAD);
@@ -71,8 +70,7 @@ sp_unseal (SpSecret *key, GBytes *context, GBytes *sealed, GError **error)
   int result;
 
   if (length < SP_SEAL_OVERHEAD || data[0] != FORMAT) {
-    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
-                         "sealed data of an unknown form");
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "sealed data of an unknown form");
     return NULL;
   }
   room = length - SP_SEAL_OVERHEAD;
@@ -81,8 +79,8 @@ sp_unseal (SpSecret *key, GBytes *context, GBytes *sealed, GError **error)
   /* GnuTLS leaves the plaintext in the buffer even where the tag is wrong; dropping the secret
    * wipes it. */
   result = gnutls_aead_cipher_decrypt (cipher, data + 1, NONCE, context_data, context_length, TAG,
-                                       data + 1 + NONCE, length - 1 - NONCE,
-                                       sp_secret_data (plain), &room);
+                                       data + 1 + NONCE, length - 1 - NONCE, sp_secret_data (plain),
+                                       &room);
   gnutls_aead_cipher_deinit (cipher);
   if (result != 0) {
     g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,

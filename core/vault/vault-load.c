@@ -245,8 +245,8 @@ on_anchor_read (GBytes *value, gint64 revision, const GError *error, gpointer da
   g_autofree char *head = NULL;
 
   if (value != NULL)
-    row = sp_journal_open_row (vault->journal, SP_TABLE_AUDIT, key, revision, value,
-                               "(txsa{ss}ay)", NULL);
+    row = sp_journal_open_row (vault->journal, SP_TABLE_AUDIT, key, revision, value, "(txsa{ss}ay)",
+                               NULL);
   if (row != NULL && sp_audit_from_variant (row, &entry))
     head = sp_hex (entry.mac, SP_MAC_LENGTH);
   if (g_strcmp0 (head, vault->settings->anchor_head) == 0)

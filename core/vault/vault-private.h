@@ -39,8 +39,8 @@ typedef struct {
   guint grant_max_s; /* 0: none set */
   guint version;
   gint64 created_us, updated_us;
-  guint epoch;        /* of the wrapping key */
-  GBytes *wrapped;    /* the data key */
+  guint epoch;     /* of the wrapping key */
+  GBytes *wrapped; /* the data key */
 } SpStoredSecret;
 
 struct _SpVault {
@@ -52,14 +52,14 @@ struct _SpVault {
   guint epoch;
   gboolean open; /* loaded */
 
-  GHashTable *agents;      /* name -> SpAgent */
-  GHashTable *tokens;      /* token MAC -> SpAgent, not revoked */
-  GHashTable *secrets;     /* name -> SpStoredSecret */
-  GPtrArray *requests;     /* SpRequest, by number */
-  GHashTable *by_id;       /* id -> SpRequest */
-  GHashTable *by_key;      /* agent id + idempotency key -> SpRequest */
-  GPtrArray *live;         /* those that are open or unsettled */
-  GHashTable *state;       /* notifier -> (key -> value) */
+  GHashTable *agents;  /* name -> SpAgent */
+  GHashTable *tokens;  /* token MAC -> SpAgent, not revoked */
+  GHashTable *secrets; /* name -> SpStoredSecret */
+  GPtrArray *requests; /* SpRequest, by number */
+  GHashTable *by_id;   /* id -> SpRequest */
+  GHashTable *by_key;  /* agent id + idempotency key -> SpRequest */
+  GPtrArray *live;     /* those that are open or unsettled */
+  GHashTable *state;   /* notifier -> (key -> value) */
   guint64 next_number;
 
   gboolean admin_busy;     /* one administrator's change at a time */
@@ -123,14 +123,27 @@ void sp_vault_agent_add (SpVault *vault, JsonObject *params, SpVaultDone done, g
 void sp_vault_agent_list (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 void sp_vault_agent_revoke (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 
-/* ---- secrets.c ------------------------------------------------------------------------------------------------- */
+/* ---- secret-form.c ------------------------------------------------------------------------------------------------- */
 SpStoredSecret *sp_stored_secret_from_variant (GVariant *value, GError **error);
 void sp_stored_secret_free (SpStoredSecret *secret);
 /* @agent may ask for @secret. */
 gboolean sp_stored_secret_allows (const SpStoredSecret *secret, const char *agent);
 /* Open @sealed, the row of table values. */
-SpSecret *sp_vault_open_value (SpVault *vault, const SpStoredSecret *secret, GBytes *sealed,
-                               GError **error);
+SpSecret *
+sp_vault_open_value (SpVault *vault, const SpStoredSecret *secret, GBytes *sealed, GError **error);
+SpStoredSecret *sp_stored_secret_copy (const SpStoredSecret *secret);
+/* Seal @data_key for @secret under the wrapping key of @epoch, and the reverse. */
+void
+sp_stored_secret_wrap (SpVault *vault, SpStoredSecret *secret, SpSecret *data_key, guint epoch);
+SpSecret *sp_stored_secret_unwrap (SpVault *vault, const SpStoredSecret *secret, GError **error);
+void sp_stored_secret_put (SpVault *vault, SpTxn *txn, const SpStoredSecret *secret);
+/* @value under a new data key, which goes into @secret. */
+void
+sp_stored_secret_put_value (SpVault *vault, SpTxn *txn, SpStoredSecret *secret, SpSecret *value);
+
+/* ---- secret-lists.c and secrets.c ------------------------------------------------------------------------------------- */
+/* The secret that params.name names; the vault's. */
+SpStoredSecret *sp_vault_named_secret (SpVault *vault, JsonObject *params, GError **error);
 void sp_vault_secret_put (SpVault *vault, JsonObject *params, SpSecret *value, SpVaultDone done,
                           gpointer data);
 void sp_vault_secret_list (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
@@ -139,6 +152,12 @@ void sp_vault_secret_rm (SpVault *vault, JsonObject *params, SpVaultDone done, g
 void sp_vault_secret_rotate (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 
 /* ---- decide.c ---------------------------------------------------------------------------------------------------- */
+/* @request becomes approved, denied or revoked by @who. */
+void sp_request_decide (SpVault *vault, SpRequest *request, SpRequestStatus to, const char *who,
+                        guint grant_s);
+/* For the audit log.  The first: NULL for 0. */
+char *sp_decision_seconds (guint seconds);
+const char *sp_decision_event (SpRequestStatus to);
 void sp_vault_request_approve (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 void sp_vault_request_deny (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 void sp_vault_request_list (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
@@ -152,7 +171,7 @@ char *sp_vault_notice_id (SpVault *vault, const SpRequest *request, const char *
 void sp_vault_audit_show (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 void sp_vault_audit_verify (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 
-/* ---- answers.c: helpers to answer with ------------------------------------------------------------------------------- */
+/* ---- reply.c: helpers to answer with ------------------------------------------------------------------------------- */
 /* From an idle, as operations never answer before they return.  @node is consumed. */
 void sp_answer_json (JsonNode *node, const char *id, SpVaultDone done, gpointer data);
 void sp_answer_error (GError *error, SpVaultDone done, gpointer data); /* consumes @error */

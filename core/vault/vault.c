@@ -69,8 +69,8 @@ sp_vault_open (SpVaultSettings *settings, const SpVaultPorts *ports, const SpClo
   vault->ports = ports;
   vault->clock = clock;
   vault->journal = sp_journal_new (vault->keys, ports, clock);
-  vault->agents = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
-                                         (GDestroyNotify) sp_agent_free);
+  vault->agents =
+      g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) sp_agent_free);
   vault->tokens = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   vault->secrets = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
                                           (GDestroyNotify) sp_stored_secret_free);
@@ -78,8 +78,8 @@ sp_vault_open (SpVaultSettings *settings, const SpVaultPorts *ports, const SpClo
   vault->live = g_ptr_array_new_with_free_func ((GDestroyNotify) sp_request_unref);
   vault->by_id = g_hash_table_new (g_str_hash, g_str_equal);
   vault->by_key = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  vault->state = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
-                                        (GDestroyNotify) g_hash_table_unref);
+  vault->state =
+      g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
   vault->admin_parked = g_ptr_array_new_with_free_func (g_free);
   vault->notify_busy = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   vault->next_number = 1;
@@ -135,9 +135,9 @@ sp_vault_add_request (SpVault *vault, SpRequest *request)
   g_ptr_array_add (vault->requests, request);
   g_hash_table_insert (vault->by_id, request->id, request);
   if (request->idempotency_key != NULL)
-    g_hash_table_insert (
-        vault->by_key, sp_vault_idempotency_name (request->agent_id, request->idempotency_key),
-        request);
+    g_hash_table_insert (vault->by_key,
+                         sp_vault_idempotency_name (request->agent_id, request->idempotency_key),
+                         request);
   if (sp_request_is_open (request) || request->unsettled->len > 0)
     g_ptr_array_add (vault->live, sp_request_ref (request));
 }
@@ -147,8 +147,7 @@ sp_vault_drop_request (SpVault *vault, SpRequest *request)
 {
   g_hash_table_remove (vault->by_id, request->id);
   if (request->idempotency_key != NULL) {
-    g_autofree char *name
-        = sp_vault_idempotency_name (request->agent_id, request->idempotency_key);
+    g_autofree char *name = sp_vault_idempotency_name (request->agent_id, request->idempotency_key);
     g_hash_table_remove (vault->by_key, name);
   }
   g_ptr_array_remove (vault->live, request);
@@ -178,8 +177,8 @@ sp_vault_arm (SpVault *vault)
 void
 sp_vault_tick (SpVault *vault)
 {
-  g_autoptr (GPtrArray) live
-      = g_ptr_array_copy (vault->live, (GCopyFunc) (void (*) (void)) sp_request_ref, NULL);
+  g_autoptr (GPtrArray) live =
+      g_ptr_array_copy (vault->live, (GCopyFunc) (void (*) (void)) sp_request_ref, NULL);
 
   if (!vault->open)
     return;

@@ -36,8 +36,8 @@ typedef struct {
   char *vault_id;
   SpSecret *master; /* 32 bytes */
   guint quorum;
-  guint agent_rate;    /* calls a second; the burst is twice that */
-  guint agent_pending; /* open requests of one agent that nobody has decided */
+  guint agent_rate;     /* calls a second; the burst is twice that */
+  guint agent_pending;  /* open requests of one agent that nobody has decided */
   GPtrArray *notifiers; /* names */
   GPtrArray *approvers; /* SpApprover */
   guint64 anchor_seq;   /* 0: none */
@@ -66,9 +66,9 @@ void sp_vault_notify (SpVault *vault);
 void sp_vault_secrets (SpVault *vault, const char *token, const char *cursor, SpVaultDone done,
                        gpointer data);
 /* @ttl_s -1: the default; @idempotency_key "": none. */
-void sp_vault_create (SpVault *vault, const char *token, const char *idempotency_key,
-                      const char *secret, const char *reason, gint64 ttl_s, SpVaultDone done,
-                      gpointer data);
+void
+sp_vault_create (SpVault *vault, const char *token, const char *idempotency_key, const char *secret,
+                 const char *reason, gint64 ttl_s, SpVaultDone done, gpointer data);
 /* Waits for a pending request to change.  *@ret_wait, where not NULL: set while it waits; give it to
  * sp_vault_get_now() to have the answer at once. */
 void sp_vault_get (SpVault *vault, const char *token, const char *id, gboolean wait,
@@ -84,9 +84,9 @@ void sp_vault_redeem (SpVault *vault, const char *token, const char *id, SpVault
 /* ---- approvers -------------------------------------------------------------------------------------------- */
 
 typedef void (*SpAnswerDone) (SpAnswerResult result, const char *sentence, gpointer data);
-void sp_vault_answer (SpVault *vault, const char *notifier, const char *notice_id,
-                      const char *choice_id, const char *person, const char *evidence,
-                      SpAnswerDone done, gpointer data);
+void
+sp_vault_answer (SpVault *vault, const char *notifier, const char *notice_id, const char *choice_id,
+                 const char *person, const char *evidence, SpAnswerDone done, gpointer data);
 /* Written to the audit log, at most so many a minute. */
 void sp_vault_alarm (SpVault *vault, const char *notifier, const char *what);
 

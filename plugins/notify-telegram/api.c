@@ -73,9 +73,11 @@ tg_timer_clear (GSource **timer)
 guint
 tg_backoff (guint failures)
 {
-  guint base = MIN (BACKOFF_MAX, BACKOFF_MIN << MIN (failures > 0 ? failures - 1 : 0, 6u));
+  guint doublings = failures > 0 ? MIN (failures - 1, 6u) : 0;
+  guint base = MIN (BACKOFF_MAX, BACKOFF_MIN << doublings);
+  guint delay = base + (guint) g_random_int_range (0, (gint32) (base / 2));
 
-  return MIN (BACKOFF_MAX, base + (guint) g_random_int_range (0, (gint32) (base / 2)));
+  return MIN (BACKOFF_MAX, delay);
 }
 
 static char *

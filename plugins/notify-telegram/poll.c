@@ -53,8 +53,11 @@ set_health (TgPoll *poll, TgHealth health, const char *what, const TgResult *res
 static guint
 conflict_pause (TgPoll *poll)
 {
+  guint pause = CONFLICT_MIN << MIN (poll->conflicts, 5u);
+
+  poll->conflicts++;
   poll->careful = TRUE;
-  return MIN (CONFLICT_MAX, CONFLICT_MIN << MIN (poll->conflicts++, 5u));
+  return MIN (CONFLICT_MAX, pause);
 }
 
 static void

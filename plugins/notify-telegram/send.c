@@ -101,8 +101,9 @@ static void
 delivery_again (TgDelivery *d)
 {
   guint delay = tg_backoff (++d->failures);
+  guint pause = hold (d->place);
 
-  delivery_later (d, MAX (delay, hold (d->place)));
+  delivery_later (d, MAX (delay, pause));
 }
 
 static void

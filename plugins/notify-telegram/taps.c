@@ -247,10 +247,10 @@ static gboolean on_retry (gpointer data);
 static void
 retry_later (TgTaps *taps)
 {
-  guint delay = MIN (tg_backoff (++taps->failures), HELD_RETRY_MAX);
+  guint delay = tg_backoff (++taps->failures);
 
   tg_timer_clear (&taps->timer);
-  taps->timer = tg_timer_new (taps->bot->context, delay, on_retry, taps);
+  taps->timer = tg_timer_new (taps->bot->context, MIN (delay, HELD_RETRY_MAX), on_retry, taps);
 }
 
 static gboolean

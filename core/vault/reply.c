@@ -1,4 +1,4 @@
-/* answers.c - how operations answer, and how they check what they were given */
+/* reply.c - how operations answer, and how they check what they were given */
 #include <string.h>
 
 #include "base/json.h"
@@ -96,8 +96,8 @@ has_type (JsonNode *node, const char *type)
 {
   if (g_str_equal (type, "as"))
     return is_string_array (node);
-  return JSON_NODE_HOLDS_VALUE (node)
-         && json_node_get_value_type (node) == (*type == 's' ? G_TYPE_STRING : G_TYPE_INT64);
+  return JSON_NODE_HOLDS_VALUE (node) &&
+         json_node_get_value_type (node) == (*type == 's' ? G_TYPE_STRING : G_TYPE_INT64);
 }
 
 static const char *

@@ -1,0 +1,228 @@
+/* verdict.c - the answers that approvers give through notifiers
+ *
+ * What must stay true: a decision is made only while the request is pending and in time, by someone
+ * who is listed, and is durable before anyone hears of it.  Whatever is unclear decides nothing.
+ */
+#include <string.h>
+
+#include "base/problem.h"
+#include "vault/vault-private.h"
+
+typedef struct {
+  SpVault *vault;
+  char *notifier, *notice_id, *choice, *person, *evidence;
+  SpAnswerResult result; /* once it is committed */
+  char *sentence;
+  SpAnswerDone done;
+  gpointer data;
+} AnswerOp;
+
+static void
+answer_op_free (AnswerOp *op)
+{
+  g_free (op->notifier);
+  g_free (op->notice_id);
+  g_free (op->choice);
+  g_free (op->person);
+  g_free (op->evidence);
+  g_free (op->sentence);
+  g_free (op);
+}
+
+static void
+answer_finish (AnswerOp *op, SpAnswerResult result, const char *sentence)
+{
+  op->done (result, sentence, op->data);
+  answer_op_free (op);
+}
+
+static SpRequest *
+request_of_notice (SpVault *vault, const char *notifier, const char *notice_id)
+{
+  for (guint i = vault->requests->len; i > 0; i--) {
+    SpRequest *request = g_ptr_array_index (vault->requests, i - 1);
+    g_autofree char *id = NULL;
+
+    /* What is settled long ago has no notice that anybody could still answer. */
+    if (!sp_request_is_open (request) && vault->requests->len - i > SP_MAX_PENDING)
+      break;
+    id = sp_vault_notice_id (vault, request, notifier);
+    if (g_strcmp0 (id, notice_id) == 0)
+      return request;
+  }
+  return NULL;
+}
+
+static const SpApprover *
+approver_of (SpVault *vault, const char *notifier, const char *person)
+{
+  for (guint i = 0; i < vault->settings->approvers->len; i++) {
+    const SpApprover *approver = g_ptr_array_index (vault->settings->approvers, i);
+
+    if (g_strcmp0 (g_hash_table_lookup (approver->ids, notifier), person) == 0)
+      return approver;
+  }
+  return NULL;
+}
+
+/* What a choice means for this request.  FALSE: it was not offered. */
+static gboolean
+read_choice (SpVault *vault, const SpRequest *request, const char *choice, SpRequestStatus *ret_to,
+             guint *ret_grant_s)
+{
+  const SpStoredSecret *secret = g_hash_table_lookup (vault->secrets, request->secret);
+  gboolean by_code = request->decoys[0] != NULL;
+
+  *ret_grant_s = 0;
+  *ret_to = SP_REQUEST_DENIED;
+  if (g_str_equal (choice, "deny"))
+    return TRUE;
+  if (by_code && g_str_has_prefix (choice, "code:")) {
+    /* The wrong one of the three: whoever asked is not whom the person thinks. */
+    if (g_str_equal (choice + 5, request->code))
+      *ret_to = SP_REQUEST_APPROVED;
+    return g_str_equal (choice + 5, request->code) ||
+           g_str_equal (choice + 5, request->decoys[0]) ||
+           g_str_equal (choice + 5, request->decoys[1]);
+  }
+  *ret_to = SP_REQUEST_APPROVED;
+  if (!by_code && g_str_equal (choice, "approve"))
+    return TRUE;
+  if (by_code || secret == NULL || secret->grant_max_s == 0 || !g_str_equal (choice, "grant"))
+    return FALSE;
+  *ret_grant_s = secret->grant_max_s;
+  return TRUE;
+}
+
+static void
+on_answered (SpVault *vault, SpRequest *request, const GError *error, gpointer data)
+{
+  AnswerOp *op = data;
+
+  if (error != NULL)
+    answer_finish (op, SP_ANSWER_TRY_AGAIN, "this could not be written down; it is tried again");
+  else
+    answer_finish (op, op->result, op->sentence);
+}
+
+static gboolean
+add_vote (SpRequest *next, const char *name, guint grant_s)
+{
+  for (guint i = 0; i < next->votes->len; i++)
+    if (g_str_equal (g_ptr_array_index (next->votes, i), name))
+      return FALSE;
+  /* The shortest time that anybody gave is what all of them gave. */
+  next->vote_s = next->votes->len == 0 ? grant_s : MIN (next->vote_s, grant_s);
+  g_ptr_array_add (next->votes, g_strdup (name));
+  return TRUE;
+}
+
+static void
+count_vote (AnswerOp *op, SpRequest *request, SpRequest *next, const SpApprover *approver)
+{
+  guint quorum = op->vault->settings->quorum;
+  SpTxn *txn = sp_vault_txn (op->vault);
+
+  op->result = SP_ANSWER_COUNTED;
+  op->sentence = g_strdup_printf ("counted: %u of %u", next->votes->len, quorum);
+  sp_txn_audit (txn, "request.vote", "request", request->id, "by", approver->name, "notifier",
+                op->notifier, "evidence", op->evidence, NULL);
+  sp_vault_change (op->vault, request, next, txn, on_answered, op);
+}
+
+static void
+commit_answer (AnswerOp *op, SpRequest *request, SpRequest *next, const SpApprover *approver,
+               SpRequestStatus to, guint grant_s)
+{
+  SpTxn *txn = sp_vault_txn (op->vault);
+  g_autofree char *seconds = sp_decision_seconds (grant_s);
+  gboolean wrong_code = to == SP_REQUEST_DENIED && g_str_has_prefix (op->choice, "code:");
+
+  sp_request_decide (op->vault, next, to, approver->name, grant_s);
+  op->result = SP_ANSWER_TAKEN;
+  op->sentence = g_strdup (to == SP_REQUEST_APPROVED ? "approved"
+                           : wrong_code              ? "denied: that was not the code"
+                                                     : "denied");
+  sp_txn_audit (txn, sp_decision_event (to), "request", request->id, "agent", request->agent,
+                "secret", request->secret, "by", approver->name, "notifier", op->notifier, "person",
+                op->person, "evidence", op->evidence, "for", seconds, "why",
+                wrong_code ? "wrong code" : NULL, NULL);
+  sp_vault_change (op->vault, request, next, txn, on_answered, op);
+}
+
+static void
+apply_answer (AnswerOp *op, SpRequest *request, const SpApprover *approver)
+{
+  SpVault *vault = op->vault;
+  SpRequest *next;
+  SpRequestStatus to;
+  guint grant_s;
+
+  if (!read_choice (vault, request, op->choice, &to, &grant_s)) {
+    answer_finish (op, SP_ANSWER_UNKNOWN, "this was not offered");
+    return;
+  }
+  next = sp_request_copy (request);
+  if (to == SP_REQUEST_APPROVED && !add_vote (next, approver->name, grant_s)) {
+    sp_request_unref (next);
+    answer_finish (op, SP_ANSWER_COUNTED, "your approval is counted already");
+  } else if (to == SP_REQUEST_APPROVED && next->votes->len < vault->settings->quorum) {
+    count_vote (op, request, next, approver);
+  } else {
+    commit_answer (op, request, next, approver, to, to == SP_REQUEST_APPROVED ? next->vote_s : 0);
+  }
+}
+
+static char *
+too_late_sentence (const SpRequest *request)
+{
+  if (request->decided_by != NULL)
+    return g_strdup_printf ("too late: %s by %s",
+                            sp_request_status_name (request->status == SP_REQUEST_USED
+                                                        ? SP_REQUEST_APPROVED
+                                                        : request->status),
+                            request->decided_by);
+  return g_strdup_printf ("too late: %s", sp_request_status_name (request->status));
+}
+
+static void
+answer_run (gpointer data)
+{
+  AnswerOp *op = data;
+  SpVault *vault = op->vault;
+  SpRequest *request = request_of_notice (vault, op->notifier, op->notice_id);
+  const SpApprover *approver = approver_of (vault, op->notifier, op->person);
+
+  if (request != NULL && (request->busy || sp_vault_expire_if_due (vault, request))) {
+    sp_request_park (request, answer_run, op);
+  } else if (approver == NULL) {
+    g_autofree char *what = g_strdup_printf ("an answer of %s, who is not listed (%s)", op->person,
+                                             op->evidence ? op->evidence : "no evidence");
+    sp_vault_alarm (vault, op->notifier, what);
+    answer_finish (op, SP_ANSWER_NOT_ALLOWED, "you may not decide this");
+  } else if (request == NULL || request->fresh) {
+    answer_finish (op, SP_ANSWER_UNKNOWN, "there is no such request");
+  } else if (request->status != SP_REQUEST_PENDING) {
+    g_autofree char *sentence = too_late_sentence (request);
+    answer_finish (op, SP_ANSWER_TOO_LATE, sentence);
+  } else {
+    apply_answer (op, request, approver);
+  }
+}
+
+void
+sp_vault_answer (SpVault *vault, const char *notifier, const char *notice_id, const char *choice_id,
+                 const char *person, const char *evidence, SpAnswerDone done, gpointer data)
+{
+  AnswerOp *op = g_new0 (AnswerOp, 1);
+
+  op->vault = vault;
+  op->notifier = g_strdup (notifier);
+  op->notice_id = g_strdup (notice_id);
+  op->choice = g_strdup (choice_id);
+  op->person = g_strdup (person);
+  op->evidence = evidence && *evidence ? g_strndup (evidence, 200) : NULL;
+  op->done = done;
+  op->data = data;
+  answer_run (op);
+}
