@@ -249,13 +249,16 @@ scan_lines (Scan *scan, const char *text, gsize length)
 static void
 read_value (GKeyFile *file, SpConfigEntry *entry, SpConfigReport *report)
 {
-  entry->value = g_key_file_get_string (file, entry->group, entry->key, NULL);
-  if (entry->value == NULL)
+  g_autoptr (GError) error = NULL;
+  g_autofree char *value = g_key_file_get_string (file, entry->group, entry->key, &error);
+
+  /* GKeyFile returns what it could make of a bad value, too. */
+  if (error != NULL)
     sp_config_complain (report, entry->line,
                         "%s: a backslash must be followed by s, n, t, r or another backslash",
                         entry->key);
   else
-    g_strstrip (entry->value);
+    entry->value = g_strstrip (g_steal_pointer (&value));
 }
 
 GPtrArray *

@@ -42,6 +42,18 @@ static const SpOption vault_options[] = {
     .type = SP_OPTION_BOOL,
     .fallback = "no",
     .help = "accept a machine without hardware virtualisation, which isolates nothing" },
+  { .key = "agent-rate",
+    .type = SP_OPTION_INT,
+    .fallback = "100",
+    .min = 1,
+    .max = 1000000,
+    .help = "how many calls a second one agent may make; twice that in one go" },
+  { .key = "agent-pending",
+    .type = SP_OPTION_INT,
+    .fallback = "32",
+    .min = 1,
+    .max = 512,
+    .help = "how many undecided requests one agent may have" },
   { .key = "master-key",
     .type = SP_OPTION_STRING,
     .help = "where the host keeps the master key: file:PATH, systemd-creds:PATH or exec:COMMAND" },
@@ -166,6 +178,8 @@ sp_config_take_vault (SpConfigCheck *check, const SpConfigSection *section)
   vault->store = take_reference (check, section, values, "store");
   take_notifiers (check, section, values, vault);
   vault->quorum = (guint) number_of (values, "quorum");
+  vault->agent_rate = (guint) number_of (values, "agent-rate");
+  vault->agent_pending = (guint) number_of (values, "agent-pending");
   vault->listen = text_of (check, values, "listen");
   take_listen (check, section, vault);
   vault->tls_required = g_strcmp0 (text_of (check, values, "tls"), "optional") != 0;

@@ -45,6 +45,7 @@ typedef struct {
   const SpConfigInstance *const *notifiers; /* NULL-terminated; none: the admin approves */
   guint n_notifiers;
   guint quorum;
+  guint agent_rate, agent_pending;
   const char *listen;      /* "127.0.0.1:3737", "[::1]:3737" */
   const char *listen_host; /* without brackets */
   guint16 listen_port;

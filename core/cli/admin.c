@@ -10,6 +10,7 @@
 #define DEFAULT_VAULT "default"
 /* Longer than the resident process waits, so that its answer is the one that is heard. */
 #define TIMEOUT_MS 75000u
+#define PAGE 100u
 
 struct _SpAdmin {
   GMainContext *context;
@@ -162,7 +163,7 @@ list_node (JsonArray *items, JsonNode *next)
 }
 
 static JsonObject *
-params_after (JsonObject *params, JsonNode *after)
+params_of_page (JsonObject *params, JsonNode *after, guint limit)
 {
   g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
   g_autoptr (JsonNode) copy = NULL;
@@ -171,6 +172,8 @@ params_after (JsonObject *params, JsonNode *after)
   copy = json_node_copy (node);
   if (after != NULL)
     json_object_set_member (json_node_get_object (copy), "after", json_node_copy (after));
+  if (limit > 0)
+    json_object_set_int_member (json_node_get_object (copy), "limit", limit);
   return json_object_ref (json_node_get_object (copy));
 }
 
@@ -182,8 +185,9 @@ sp_admin_list (SpAdmin *admin, const char *method, JsonObject *params, guint max
   g_autoptr (JsonNode) after = NULL;
 
   for (;;) {
+    guint limit = max > 0 ? MIN (max - json_array_get_length (items), PAGE) : 0;
     g_autoptr (JsonNode) page =
-        sp_admin_call (admin, method, params_after (base, after), NULL, error);
+        sp_admin_call (admin, method, params_of_page (base, after, limit), NULL, error);
     JsonObject *object = page && JSON_NODE_HOLDS_OBJECT (page) ? json_node_get_object (page) : NULL;
     JsonNode *next = object ? json_object_get_member (object, "next") : NULL;
 

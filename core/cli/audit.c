@@ -66,9 +66,7 @@ sp_cli_audit_show (SpCli *cli, GError **error)
       !sp_cli_get_int (cli, "limit", 1, 1000000, &limit, error))
     return 1;
   if (after >= 0)
-    json_object_set_int_member (params, "after", after);
-  if (limit > 0)
-    json_object_set_int_member (params, "limit", MIN (limit, 100));
+    json_object_set_string_member (params, "after", sp_cli_get (cli, "after"));
   admin = sp_admin_open (cli, error);
   list = admin ? sp_admin_list (admin, "audit.show", g_steal_pointer (&params), (guint) limit,
                                 error)

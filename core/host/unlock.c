@@ -161,6 +161,8 @@ sp_unlock_message (const SpUnlock *unlock, const char *id, GError **error)
   json_object_set_string_member (params, "vault", unlock->keys->vault_id);
   json_object_set_string_member (params, "tls", unlock->tls_required ? "required" : "optional");
   json_object_set_int_member (params, "quorum", unlock->vault->quorum);
+  json_object_set_int_member (params, "agent_rate", unlock->vault->agent_rate);
+  json_object_set_int_member (params, "agent_pending", unlock->vault->agent_pending);
   json_object_set_string_member (params, "trust", unlock->trust);
   if (!set_plugins (params, unlock, error))
     return NULL;

@@ -277,19 +277,22 @@ test_secrets_are_read_from_closed_files (void)
   g_autoptr (SpSecret) secret = NULL;
   g_autoptr (GError) error = NULL;
 
-  g_assert_true (g_file_set_contents_full (path, "hunter2\n", -1, 0, 0600, &error));
+  g_assert_true (g_file_set_contents_full (path, "hunter2\n", -1, G_FILE_SET_CONTENTS_CONSISTENT,
+                                           0600, &error));
   secret = sp_secret_fetch (text, &error);
   g_assert_no_error (error);
   g_assert_cmpmem (sp_secret_data (secret), sp_secret_length (secret), "hunter2", 7);
   g_assert_cmpint (g_chmod (path, 0644), ==, 0);
   g_assert_null (sp_secret_fetch (text, &error));
   assert_error (&error, open_to_all);
-  g_assert_true (g_file_set_contents_full (path, "\n", -1, 0, 0600, &error));
+  g_assert_true (
+      g_file_set_contents_full (path, "\n", -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error));
   g_assert_cmpint (g_chmod (path, 0600), ==, 0);
   g_assert_null (sp_secret_fetch (text, &error));
   assert_error (&error, empty);
   g_setenv ("CREDENTIALS_DIRECTORY", dir, TRUE);
-  g_assert_true (g_file_set_contents_full (path, "abc", -1, 0, 0600, &error));
+  g_assert_true (
+      g_file_set_contents_full (path, "abc", -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error));
   g_clear_pointer (&secret, sp_secret_unref);
   secret = sp_secret_fetch ("credential:token", &error);
   g_assert_no_error (error);

@@ -20,8 +20,10 @@ keeper_refuses (GateFixture *self, SpLinkCall *call, GVariant *args, gboolean wa
   self->seen = g_variant_print (args, FALSE);
   if (wants_token)
     g_variant_get_child (args, 0, "&s", &token);
-  if (self->silent)
+  if (self->silent) {
+    g_ptr_array_add (self->held, call);
     return TRUE;
+  }
   if (self->unowned)
     error = g_error_new_literal (SP_PROBLEM, SP_PROBLEM_UNOWNED, "nobody has taken it over");
   else if (wants_token && strcmp (token, self->token) != 0)
@@ -247,13 +249,20 @@ gate_fixture_clear (GateFixture *self)
 
 /* ---- waiting ------------------------------------------------------------------------------------ */
 
+static void
+count_here (GateFixture *self)
+{
+  self->connections = sp_gate_connections (self->gate);
+  self->parked = sp_gate_parked (self->gate);
+}
+
 /* What is waited for happens on another thread, which does not tell: so look until it has. */
 static void
-await (GateFixture *self, guint (*count) (SpGate *gate), guint n)
+await (GateFixture *self, const guint *count, guint n)
 {
   gint64 end = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
 
-  while (count (self->gate) != n) {
+  for (gate_fixture_do (self, count_here); *count != n; gate_fixture_do (self, count_here)) {
     g_assert_cmpint (g_get_monotonic_time (), <, end);
     g_usleep (1000);
   }
@@ -262,13 +271,13 @@ await (GateFixture *self, guint (*count) (SpGate *gate), guint n)
 void
 gate_fixture_await_connections (GateFixture *self, guint n)
 {
-  await (self, sp_gate_connections, n);
+  await (self, &self->connections, n);
 }
 
 void
 gate_fixture_await_parked (GateFixture *self, guint n)
 {
-  await (self, sp_gate_parked, n);
+  await (self, &self->parked, n);
 }
 
 /* ---- TLS ---------------------------------------------------------------------------------------- */

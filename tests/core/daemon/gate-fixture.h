@@ -28,6 +28,7 @@ typedef struct {
   guint16 port;
   gboolean tls; /* clients speak TLS */
   gboolean closed;
+  guint connections, parked; /* as of the last gate_fixture_await_...() */
 
   GBytes *pem; /* of gate_fixture_set_tls() */
   gboolean plain;

@@ -22,6 +22,7 @@ from botapi import BotApi  # noqa: E402
 HARNESS = os.environ.get("SP_TELEGRAM_HARNESS", "")
 PLUGIN = os.environ.get("SP_TELEGRAM_PLUGIN", "")
 OWNER = 42
+EXPIRES = int(time.time()) + 3600
 FIELDS = [["Agent", "build-agent", 0], ["Secret", "prod/db", 0], ["Reason", "to migrate", 1]]
 CHOICES = [["once", "Approve once", 1], ["hour", "Approve 1 h", 1], ["deny", "Deny", 2]]
 TAKEN, COUNTED, NOT_ALLOWED, TOO_LATE, UNKNOWN, TRY_AGAIN = range(6)
@@ -111,7 +112,7 @@ class Bench:
 
 def notice(key):
     return {"id": key, "title": "Secret request", "fields": FIELDS, "choices": CHOICES,
-            "expires_at": int(time.time()) + 600}
+            "expires_at": EXPIRES}
 
 
 class Scenario(unittest.TestCase):

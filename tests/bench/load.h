@@ -1,0 +1,23 @@
+/* load.h - a plain HTTP client that is faster than what it measures: keep-alive, one thread each */
+#pragma once
+
+#include <gio/gio.h>
+
+typedef struct {
+  guint16 port;
+  guint connections;
+  double seconds;
+  const char *request; /* the whole request, head and body; sent again and again */
+  guint status;        /* that every answer must have */
+} SpLoad;
+
+typedef struct {
+  guint64 answers;
+  double seconds;
+} SpLoadResult;
+
+/* FALSE: an answer was not as expected, or the server closed. */
+gboolean sp_load_run (const SpLoad *load, SpLoadResult *ret_result, GError **error);
+
+/* One request on a connection of its own; the whole answer, head and body.  Free it. */
+char *sp_load_once (guint16 port, const char *request, GError **error);
