@@ -15,8 +15,8 @@ SpSecret *sp_sign_generate (GError **error);
 /* Base64 of the 32 bytes of the public key that belongs to @key (PEM). */
 char *sp_sign_public (SpSecret *key, GError **error);
 /* 64 bytes. */
-GBytes *sp_sign (SpSecret *key, const char *domain, gconstpointer message, gsize length,
-                 GError **error);
+GBytes *
+sp_sign (SpSecret *key, const char *domain, gconstpointer message, gsize length, GError **error);
 /* TRUE if and only if it is good. */
 gboolean sp_sign_verify (const char *public_base64, const char *domain, gconstpointer message,
                          gsize length, gconstpointer signature, gsize signature_length);

@@ -19,14 +19,14 @@ JsonNode *sp_admin_call (SpAdmin *admin, const char *method, JsonObject *params,
                          GError **error);
 /* The pages of a list, as one: {"items":[...],"next":null}.  @max: at most so many items (0: all);
  * then "next" says whether there are more. */
-JsonNode *sp_admin_list (SpAdmin *admin, const char *method, JsonObject *params, guint max,
-                         GError **error);
+JsonNode *
+sp_admin_list (SpAdmin *admin, const char *method, JsonObject *params, guint max, GError **error);
 
 /* Connect, call, close. */
-JsonNode *sp_admin_call_once (const SpCli *cli, const char *method, JsonObject *params,
-                              GError **error);
-JsonNode *sp_admin_list_once (const SpCli *cli, const char *method, JsonObject *params,
-                              GError **error);
+JsonNode *
+sp_admin_call_once (const SpCli *cli, const char *method, JsonObject *params, GError **error);
+JsonNode *
+sp_admin_list_once (const SpCli *cli, const char *method, JsonObject *params, GError **error);
 
 /* A new object with one string member. */
 JsonObject *sp_params_new (const char *name, const char *value);

@@ -91,7 +91,8 @@ message_new (SpAgentClient *client, const SpAgentCall *call, GError **error)
   headers = soup_message_get_request_headers (message);
   soup_message_add_flags (message, SOUP_MESSAGE_NO_REDIRECT);
   g_signal_connect (message, "accept-certificate", G_CALLBACK (on_certificate), client);
-  set_token (client, headers);
+  if (client->file->token != NULL)
+    set_token (client, headers);
   if (call->idempotency_key != NULL)
     soup_message_headers_replace (headers, "Idempotency-Key", call->idempotency_key);
   if (call->body != NULL) {
@@ -169,8 +170,8 @@ error_of_answer (guint status, JsonObject *problem)
 static JsonObject *
 take_answer (guint status, SpSecret *body, GError **error)
 {
-  g_autoptr (JsonNode) root = sp_json_parse ((const char *) sp_secret_data (body),
-                                             sp_secret_length (body), 0, NULL);
+  g_autoptr (JsonNode) root =
+      sp_json_parse ((const char *) sp_secret_data (body), sp_secret_length (body), 0, NULL);
   JsonObject *object = root && JSON_NODE_HOLDS_OBJECT (root) ? json_node_get_object (root) : NULL;
 
   if (status < 200 || status > 299) {
@@ -210,7 +211,7 @@ sp_agent_may_retry (const GError *error)
 {
   SpProblemCode code = sp_problem_code (error);
 
-  return code == SP_PROBLEM_UNREACHABLE || code == SP_PROBLEM_LOCKED ||
-         code == SP_PROBLEM_STORE || code == SP_PROBLEM_NOTIFIER ||
-         code == SP_PROBLEM_RATE_LIMITED || code == SP_PROBLEM_TIMED_OUT;
+  return code == SP_PROBLEM_UNREACHABLE || code == SP_PROBLEM_LOCKED || code == SP_PROBLEM_STORE ||
+         code == SP_PROBLEM_NOTIFIER || code == SP_PROBLEM_RATE_LIMITED ||
+         code == SP_PROBLEM_TIMED_OUT;
 }

@@ -29,9 +29,9 @@ sp_agent_file_path (void)
 {
   const char *given = g_getenv ("SECRET_PROXY_AGENT_FILE");
 
-  return given && *given ? g_strdup (given)
-                         : g_build_filename (g_get_user_config_dir (), "secret-proxy",
-                                             "agent.json", NULL);
+  return given && *given
+             ? g_strdup (given)
+             : g_build_filename (g_get_user_config_dir (), "secret-proxy", "agent.json", NULL);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
@@ -82,8 +82,8 @@ static SpAgentFile *
 parse (SpSecret *content, GError **error)
 {
   static const char *const members[] = { "url", "tls_pin", "token", "owner_key", NULL };
-  g_autoptr (JsonObject) object = sp_json_parse_object (
-      (const char *) sp_secret_data (content), sp_secret_length (content), members, error);
+  g_autoptr (JsonObject) object = sp_json_parse_object ((const char *) sp_secret_data (content),
+                                                        sp_secret_length (content), members, error);
 
   return object ? file_from_object (object, error) : NULL;
 }

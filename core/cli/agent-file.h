@@ -10,7 +10,7 @@
 #include "base/secret.h"
 
 typedef struct {
-  char *url;       /* https://..., without a slash at its end */
+  char *url; /* https://..., without a slash at its end */
   char *tls_pin;
   SpSecret *token; /* text without a terminating zero */
   char *owner_key; /* base64 */

@@ -30,8 +30,9 @@ write_file (JsonNode *agent, JsonNode *endpoint, const char *path, GError **erro
   file->token = sp_secret_new_from (token, strlen (token));
   if (sp_agent_file_write (file, path, error))
     return TRUE;
-  g_prefix_error (error, "the agent %s was added, but its file was not written, so revoke it and "
-                         "add it under another name: ",
+  g_prefix_error (error,
+                  "the agent %s was added, but its file was not written, so revoke it and "
+                  "add it under another name: ",
                   member (agent, "agent"));
   return FALSE;
 }

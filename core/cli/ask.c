@@ -224,12 +224,15 @@ sp_ask_start (SpAgentClient *client, const SpAskWhat *what, GCancellable *cancel
               GError **error)
 {
   g_autofree char *id = NULL;
+  SpAsk *ask;
 
-  if (!find_grant (client, what->secret, &id, cancellable, error))
+  if (!what->fresh && !find_grant (client, what->secret, &id, cancellable, error))
     return NULL;
-  if (id != NULL && is_id (id))
-    return ask_new (what->secret, id, g_get_monotonic_time ());
-  return ask_anew (client, what, cancellable, error);
+  if (id == NULL || !is_id (id))
+    return ask_anew (client, what, cancellable, error);
+  ask = ask_new (what->secret, id, g_get_monotonic_time ());
+  ask->grant = TRUE;
+  return ask;
 }
 
 /* ---- waiting ---------------------------------------------------------------------------------------------------- */
@@ -263,8 +266,7 @@ fail_status (SpAsk *ask, const char *status, GError **error)
 gboolean
 sp_ask_wait (SpAgentClient *client, SpAsk *ask, GCancellable *cancellable, GError **error)
 {
-  g_autofree char *path =
-      g_strdup_printf ("/v1/requests/%s?wait=%u", ask->id, WAIT_S);
+  g_autofree char *path = g_strdup_printf ("/v1/requests/%s?wait=%u", ask->id, WAIT_S);
   const SpAgentCall call = { .method = "GET", .path = path, .timeout_s = WAIT_S + 25 };
 
   while (ask->open) {

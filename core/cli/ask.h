@@ -10,19 +10,21 @@
 typedef struct {
   const char *secret;
   const char *reason;
-  gint64 ttl; /* seconds; -1: the vault's default */
+  gint64 ttl;     /* seconds; -1: the vault's default */
+  gboolean fresh; /* ask even where a grant is at hand */
 } SpAskWhat;
 
 typedef struct {
   char *secret;
-  char *id;       /* of the request */
-  gboolean open;  /* it is ours, and not decided */
+  char *id;        /* of the request */
+  gboolean open;   /* it is ours, and not decided */
+  gboolean grant;  /* it was there before */
   gint64 until_us; /* monotonic: when it has run out */
 } SpAsk;
 
 typedef struct {
   SpSecret *value;
-  char *encoding;   /* as it came: "utf-8" or "base64" */
+  char *encoding; /* as it came: "utf-8" or "base64" */
   gint64 version;
 } SpAnswerValue;
 
@@ -36,8 +38,8 @@ SpAsk *sp_ask_start (SpAgentClient *client, const SpAskWhat *what, GCancellable 
                      GError **error);
 /* Until it is approved. */
 gboolean sp_ask_wait (SpAgentClient *client, SpAsk *ask, GCancellable *cancellable, GError **error);
-SpAnswerValue *sp_ask_redeem (SpAgentClient *client, SpAsk *ask, GCancellable *cancellable,
-                              GError **error);
+SpAnswerValue *
+sp_ask_redeem (SpAgentClient *client, SpAsk *ask, GCancellable *cancellable, GError **error);
 /* Withdraw it where it is open; does its best. */
 void sp_ask_cancel (SpAgentClient *client, SpAsk *ask);
 

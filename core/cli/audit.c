@@ -68,9 +68,9 @@ sp_cli_audit_show (SpCli *cli, GError **error)
   if (after >= 0)
     json_object_set_string_member (params, "after", sp_cli_get (cli, "after"));
   admin = sp_admin_open (cli, error);
-  list = admin ? sp_admin_list (admin, "audit.show", g_steal_pointer (&params), (guint) limit,
-                                error)
-               : NULL;
+  list = admin
+             ? sp_admin_list (admin, "audit.show", g_steal_pointer (&params), (guint) limit, error)
+             : NULL;
   if (list == NULL)
     return 1;
   if (sp_cli_has (cli, "json"))

@@ -58,8 +58,8 @@ const char *sp_cli_get (const SpCli *cli, const char *option);
 /* All values; NULL: none. */
 GPtrArray *sp_cli_all (const SpCli *cli, const char *option);
 /* A duration ("1h") as whole seconds; absent: unchanged. */
-gboolean sp_cli_get_seconds (const SpCli *cli, const char *option, gint64 *ret_seconds,
-                             GError **error);
+gboolean
+sp_cli_get_seconds (const SpCli *cli, const char *option, gint64 *ret_seconds, GError **error);
 gboolean sp_cli_get_int (const SpCli *cli, const char *option, gint64 min, gint64 max,
                          gint64 *ret_value, GError **error);
 

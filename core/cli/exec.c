@@ -4,6 +4,7 @@
  * nor in an argument; what this process held is wiped before it waits.
  */
 #include <errno.h>
+#include <glib-unix.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -117,7 +118,7 @@ obtain_all (SpAgentClient *client, GPtrArray *all, const SpAskWhat *like, GCance
 {
   for (guint i = 0; i < all->len; i++) {
     Wanted *wanted = g_ptr_array_index (all, i);
-    const SpAskWhat what = { wanted->secret, like->reason, like->ttl };
+    const SpAskWhat what = { wanted->secret, like->reason, like->ttl, FALSE };
 
     wanted->ask = sp_ask_start (client, &what, cancellable, error);
     if (wanted->ask == NULL)
@@ -142,7 +143,7 @@ obtain_all (SpAgentClient *client, GPtrArray *all, const SpAskWhat *like, GCance
 static gboolean
 ask_for_all (const SpCli *cli, GPtrArray *all, GError **error)
 {
-  SpAskWhat like = { NULL, sp_cli_get (cli, "reason"), -1 };
+  SpAskWhat like = { NULL, sp_cli_get (cli, "reason"), -1, FALSE };
   g_autoptr (SpAgentFile) file = NULL;
   g_autoptr (SpAgentClient) client = NULL;
   g_autoptr (SpInterrupt) interrupt = NULL;
@@ -216,44 +217,72 @@ spawn (char **command, char **environment, pid_t *ret_pid)
   return status;
 }
 
-/* Wait for @pid, and hand it the signals that come to us alone: from a terminal it gets its own. */
-static int
-wait_for (pid_t pid, const sigset_t *passed_on)
-{
-  const struct timespec tick = { 0, 200 * 1000 * 1000 };
-  int status, number;
+typedef struct {
+  GMainLoop *loop;
+  pid_t pid;
+  int status;
+} Running;
 
-  while (waitpid (pid, &status, WNOHANG) == 0) {
-    number = sigtimedwait (passed_on, NULL, &tick);
-    if (number == SIGTERM || number == SIGHUP)
-      (void) kill (pid, number);
-  }
-  return WIFEXITED (status) ? WEXITSTATUS (status) : 128 + WTERMSIG (status);
+static void
+on_exit_of_command (GPid pid, gint status, gpointer data)
+{
+  Running *running = data;
+
+  running->status = WIFEXITED (status) ? WEXITSTATUS (status) : 128 + WTERMSIG (status);
+  g_main_loop_quit (running->loop);
+}
+
+static gboolean
+pass_term (gpointer data)
+{
+  (void) kill (((Running *) data)->pid, SIGTERM);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+pass_hangup (gpointer data)
+{
+  (void) kill (((Running *) data)->pid, SIGHUP);
+  return G_SOURCE_CONTINUE;
+}
+
+/* From a terminal the command gets SIGINT and SIGQUIT itself: they are its own to obey. */
+static gboolean
+leave_it (gpointer data)
+{
+  return G_SOURCE_CONTINUE;
 }
 
 static int
-run_command (char **command, GPtrArray *all, GError **error)
+wait_for (pid_t pid)
+{
+  static const struct {
+    int number;
+    GSourceFunc func;
+  } signals[] = { { SIGTERM, pass_term }, { SIGHUP, pass_hangup }, { SIGINT, leave_it } };
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  Running running = { loop, pid, 0 };
+
+  (void) signal (SIGQUIT, SIG_IGN);
+  for (gsize i = 0; i < G_N_ELEMENTS (signals); i++)
+    (void) g_unix_signal_add (signals[i].number, signals[i].func, &running);
+  (void) g_child_watch_add (pid, on_exit_of_command, &running);
+  g_main_loop_run (loop);
+  return running.status;
+}
+
+static int
+run_command (char **command, GPtrArray *all)
 {
   g_autoptr (GPtrArray) environment = environment_with (all);
-  sigset_t passed_on, before;
   pid_t pid;
   int status = spawn (command, (char **) environment->pdata, &pid);
 
   g_ptr_array_set_size (all, 0);
-  if (status != 0) {
-    g_printerr ("secret-proxy: cannot run %s: %s\n", command[0], g_strerror (status));
-    return status == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
-  }
-  (void) signal (SIGQUIT, SIG_IGN);
-  (void) sigemptyset (&passed_on);
-  (void) sigaddset (&passed_on, SIGINT);
-  (void) sigaddset (&passed_on, SIGTERM);
-  (void) sigaddset (&passed_on, SIGHUP);
-  (void) sigaddset (&passed_on, SIGCHLD);
-  (void) sigprocmask (SIG_BLOCK, &passed_on, &before);
-  status = wait_for (pid, &passed_on);
-  (void) sigprocmask (SIG_SETMASK, &before, NULL);
-  return status;
+  if (status == 0)
+    return wait_for (pid);
+  g_printerr ("secret-proxy: cannot run %s: %s\n", command[0], g_strerror (status));
+  return status == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
 }
 
 int
@@ -263,5 +292,5 @@ sp_cli_exec (SpCli *cli, GError **error)
 
   if (all == NULL || !ask_for_all (cli, all, error))
     return cli->verb->failed;
-  return run_command (cli->args, all, error);
+  return run_command (cli->args, all);
 }

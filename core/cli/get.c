@@ -67,15 +67,16 @@ print_object (const char *secret, const SpAnswerValue *answer)
   sp_print_json (node);
 }
 
-/* A grant may end between finding and using it; then a person is asked as usual, once. */
 static SpAnswerValue *
-obtain (SpAgentClient *client, const SpAskWhat *what, GCancellable *cancellable, GError **error)
+obtain (SpAgentClient *client, const SpAskWhat *what, gboolean *ret_grant,
+        GCancellable *cancellable, GError **error)
 {
   g_autoptr (SpAsk) ask = sp_ask_start (client, what, cancellable, error);
   SpAnswerValue *answer;
 
   if (ask == NULL)
     return NULL;
+  *ret_grant = ask->grant;
   answer = sp_ask_wait (client, ask, cancellable, error)
                ? sp_ask_redeem (client, ask, cancellable, error)
                : NULL;
@@ -83,10 +84,29 @@ obtain (SpAgentClient *client, const SpAskWhat *what, GCancellable *cancellable,
   return answer;
 }
 
+/* A grant may end between being found and being used; then a person is asked as usual. */
+static SpAnswerValue *
+obtain_again (SpAgentClient *client, SpAskWhat *what, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  gboolean grant = FALSE;
+  SpAnswerValue *answer = obtain (client, what, &grant, cancellable, &local);
+  SpProblemCode code = local ? sp_problem_code (local) : SP_PROBLEM_INTERNAL;
+
+  if (answer != NULL)
+    return answer;
+  if (grant && (code == SP_PROBLEM_EXPIRED || code == SP_PROBLEM_REVOKED)) {
+    what->fresh = TRUE;
+    return obtain (client, what, &grant, cancellable, error);
+  }
+  g_propagate_error (error, g_steal_pointer (&local));
+  return NULL;
+}
+
 int
 sp_cli_get_value (SpCli *cli, GError **error)
 {
-  SpAskWhat what = { cli->args[0], sp_cli_get (cli, "reason"), -1 };
+  SpAskWhat what = { cli->args[0], sp_cli_get (cli, "reason"), -1, FALSE };
   g_autoptr (SpAgentFile) file = NULL;
   g_autoptr (SpAgentClient) client = NULL;
   g_autoptr (SpInterrupt) interrupt = NULL;
@@ -99,7 +119,7 @@ sp_cli_get_value (SpCli *cli, GError **error)
     return 1;
   client = sp_agent_client_new (file);
   interrupt = sp_interrupt_new ();
-  answer = obtain (client, &what, sp_interrupt_cancellable (interrupt), error);
+  answer = obtain_again (client, &what, sp_interrupt_cancellable (interrupt), error);
   if (answer == NULL)
     return 1;
   if (!sp_cli_has (cli, "json"))

@@ -57,8 +57,9 @@ sp_cli_help (const SpCliVerb *verb)
     g_string_append_printf (out, "  %-18s %s\n", sp_cli_verbs[i].name, sp_cli_verbs[i].help);
   g_string_append (out, "\nfor every verb:\n");
   append_options (out, sp_cli_globals, sp_cli_n_globals);
-  g_string_append (out, "\nexit status: 0 ok, 1 failed, 2 usage, 3 config, 4 unreachable or locked, "
-                        "5 not found,\n6 state conflict, 7 denied, 8 expired or timed out, "
-                        "9 integrity\n");
+  g_string_append (out,
+                   "\nexit status: 0 ok, 1 failed, 2 usage, 3 config, 4 unreachable or locked, "
+                   "5 not found,\n6 state conflict, 7 denied, 8 expired or timed out, "
+                   "9 integrity\n");
   return g_string_free (out, FALSE);
 }

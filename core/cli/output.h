@@ -30,8 +30,8 @@ void sp_print_items (const SpCli *cli, JsonNode *node, const SpColumn *columns, 
 /* With --json @node, else a line for each member that it has. */
 void sp_print_fields (const SpCli *cli, JsonNode *node, const SpColumn *columns, gsize n_columns);
 /* With --json @node, else the sentence. */
-void sp_print_sentence (const SpCli *cli, JsonNode *node, const char *format, ...)
-    G_GNUC_PRINTF (3, 4);
+void
+sp_print_sentence (const SpCli *cli, JsonNode *node, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
 /* The pure part: the lines, each with its newline. */
 char *sp_table_text (JsonArray *items, const SpColumn *columns, gsize n_columns);

@@ -86,17 +86,49 @@ fail_usage (const Parse *parse, GError **error, const char *format, ...)
   return FALSE;
 }
 
-static gboolean
-fail_verb (const Parse *parse, const char *name, GError **error)
+/* "secret" alone: what could follow. */
+static char *
+words_after (const char *group)
+{
+  GString *out = g_string_new (NULL);
+  gsize length = strlen (group);
+
+  for (gsize i = 0; i < sp_cli_n_verbs; i++)
+    if (strncmp (sp_cli_verbs[i].name, group, length) == 0 && sp_cli_verbs[i].name[length] == ' ')
+      g_string_append_printf (out, "%s%s", out->len > 0 ? ", " : "",
+                              sp_cli_verbs[i].name + length + 1);
+  return g_string_free (out, FALSE);
+}
+
+static const char *
+nearest_verb (const char *name)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new ();
-  g_autofree char *hint = NULL;
 
   for (gsize i = 0; i < sp_cli_n_verbs; i++)
     g_ptr_array_add (names, (gpointer) sp_cli_verbs[i].name);
   g_ptr_array_add (names, NULL);
-  hint = sp_did_you_mean (name, (const char *const *) names->pdata);
-  return fail_usage (parse, error, "there is no verb '%s'%s", name, hint);
+  return sp_nearest (name, (const char *const *) names->pdata);
+}
+
+/* @second may be what a mistyped group is followed by, or an argument, or NULL. */
+static gboolean
+fail_verb (const Parse *parse, const char *first, const char *second, GError **error)
+{
+  g_autofree char *both = g_strconcat (first, " ", second, NULL);
+  const char *nearest = second ? nearest_verb (both) : NULL;
+
+  if (second == NULL && is_group (first)) {
+    g_autofree char *words = words_after (first);
+
+    return fail_usage (parse, error, "'%s' needs one of these after it: %s", first, words);
+  }
+  if (nearest == NULL)
+    nearest = nearest_verb (first);
+  if (nearest == NULL)
+    return fail_usage (parse, error, "there is no verb '%s'", is_group (first) ? both : first);
+  return fail_usage (parse, error, "there is no verb '%s': did you mean '%s'?",
+                     second && (is_group (first) || strchr (nearest, ' ')) ? both : first, nearest);
 }
 
 static void
@@ -180,11 +212,11 @@ take_verb (Parse *parse, GError **error)
   const char *second = is_group (first) ? peek_word (parse) : NULL;
   g_autofree char *name = second ? g_strconcat (first, " ", second, NULL) : g_strdup (first);
 
-  parse->at += second != NULL;
   parse->cli->verb = find_verb (name);
-  if (parse->cli->verb != NULL)
-    return TRUE;
-  return fail_verb (parse, name, error);
+  if (parse->cli->verb == NULL)
+    return fail_verb (parse, first, peek_word (parse), error);
+  parse->at += second != NULL;
+  return TRUE;
 }
 
 static gboolean
@@ -260,8 +292,8 @@ sp_cli_parse (int argc, char **argv, SpCli **ret_cli, GError **error)
   Parse parse = { .cli = cli, .argv = argv, .argc = argc, .at = 1 };
   gboolean good = TRUE;
 
-  cli->options = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
-                                        (GDestroyNotify) g_ptr_array_unref);
+  cli->options =
+      g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) g_ptr_array_unref);
   parse.args = g_ptr_array_new ();
   while (good && parse.at < argc)
     good = take_next (&parse, error);
@@ -333,8 +365,8 @@ sp_cli_get_int (const SpCli *cli, const char *option, gint64 min, gint64 max, gi
   if (text == NULL)
     return TRUE;
   if (!g_ascii_string_to_signed (text, 10, min, max, ret_value, NULL)) {
-    g_autofree char *why = g_strdup_printf ("a number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
-                                            " is expected", min, max);
+    g_autofree char *why = g_strdup_printf (
+        "a number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT " is expected", min, max);
 
     return fail_value (option, why, error);
   }

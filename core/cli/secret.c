@@ -22,14 +22,10 @@ static const SpColumn columns[] = {
 };
 
 static const SpColumn fields[] = {
-  { "name", "name", SP_COLUMN_TEXT },
-  { "description", "description", SP_COLUMN_TEXT },
-  { "version", "version", SP_COLUMN_TEXT },
-  { "allow", "allow", SP_COLUMN_LIST },
-  { "confirm", "confirm", SP_COLUMN_TEXT },
-  { "grant at most", "grant_max", SP_COLUMN_DURATION },
-  { "created", "created_at", SP_COLUMN_TIME },
-  { "updated", "updated_at", SP_COLUMN_TIME },
+  { "name", "name", SP_COLUMN_TEXT },          { "description", "description", SP_COLUMN_TEXT },
+  { "version", "version", SP_COLUMN_TEXT },    { "allow", "allow", SP_COLUMN_LIST },
+  { "confirm", "confirm", SP_COLUMN_TEXT },    { "grant at most", "grant_max", SP_COLUMN_DURATION },
+  { "created", "created_at", SP_COLUMN_TIME }, { "updated", "updated_at", SP_COLUMN_TIME },
 };
 
 /* ---- put ---------------------------------------------------------------------------------------------- */
@@ -112,9 +108,9 @@ sp_cli_secret_put (SpCli *cli, GError **error)
   result = sp_admin_call (admin, "secret.put", g_steal_pointer (&params), value, error);
   if (result == NULL)
     return 1;
-  sp_print_sentence (cli, result, "stored %s, version %" G_GINT64_FORMAT, cli->args[0],
-                     json_object_get_int_member_with_default (json_node_get_object (result),
-                                                              "version", 0));
+  sp_print_sentence (
+      cli, result, "stored %s, version %" G_GINT64_FORMAT, cli->args[0],
+      json_object_get_int_member_with_default (json_node_get_object (result), "version", 0));
   return 0;
 }
 

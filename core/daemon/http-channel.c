@@ -185,30 +185,56 @@ sp_http_channel_open (SpHttpChannel *channel)
 
 /* ---- reading ------------------------------------------------------------------------------------ */
 
-static gboolean
-on_readable (GObject *stream, gpointer data)
+static void
+take_readable (SpHttpChannel *channel)
 {
-  SpHttpChannel *channel = data;
-
   channel->readable = TRUE;
   if (channel->wanted)
     channel->ready (channel->data);
   else
     source_clear (&channel->reader);
+}
+
+static gboolean
+on_socket_readable (int fd, GIOCondition condition, gpointer data)
+{
+  take_readable (data);
   return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_tls_readable (GObject *stream, gpointer data)
+{
+  take_readable (data);
+  return G_SOURCE_CONTINUE;
+}
+
+/* A stream's source is two sources in one; without TLS the descriptor's own does. */
+static void
+attach_reader (SpHttpChannel *channel)
+{
+  GInputStream *stream = g_io_stream_get_input_stream (channel->stream);
+
+  if (channel->tls) {
+    channel->reader =
+        g_pollable_input_stream_create_source (G_POLLABLE_INPUT_STREAM (stream), NULL);
+    g_source_set_callback (channel->reader, G_SOURCE_FUNC (on_tls_readable), channel, NULL);
+  } else {
+    channel->reader = g_unix_fd_source_new (channel->fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
+    g_source_set_callback (channel->reader, G_SOURCE_FUNC (on_socket_readable), channel, NULL);
+  }
+  /* GLib takes other sources out of the poll set while they are dispatched, and wakes the loop up for
+   * it each time; nothing here runs the loop from within. */
+  g_source_set_can_recurse (channel->reader, TRUE);
+  g_source_attach (channel->reader, channel->context);
 }
 
 static SpHttpIo
 wait_readable (SpHttpChannel *channel)
 {
-  GInputStream *stream = g_io_stream_get_input_stream (channel->stream);
-
   channel->wanted = TRUE;
-  if (channel->reader != NULL)
-    return SP_HTTP_IO_WAIT;
-  channel->reader = g_pollable_input_stream_create_source (G_POLLABLE_INPUT_STREAM (stream), NULL);
-  g_source_set_callback (channel->reader, G_SOURCE_FUNC (on_readable), channel, NULL);
-  g_source_attach (channel->reader, channel->context);
+  if (channel->reader == NULL)
+    attach_reader (channel);
   return SP_HTTP_IO_WAIT;
 }
 

@@ -66,8 +66,8 @@ address_in (int folder)
 {
   struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-  (void) g_snprintf (address.sun_path, sizeof address.sun_path,
-                     "/proc/self/fd/%d/" SP_ADMIN_SOCKET, folder);
+  (void) g_snprintf (address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" SP_ADMIN_SOCKET,
+                     folder);
   return address;
 }
 

@@ -83,7 +83,8 @@ write_head (Writer *writer, guint64 seq, const char *head, GError **error)
 
   g_mutex_lock (&writer->lock);
   if (seq > writer->written) {
-    done = sp_file_write_private (writer->folder, NAME, SP_FILE_REPLACE, text, strlen (text), error);
+    done =
+        sp_file_write_private (writer->folder, NAME, SP_FILE_REPLACE, text, strlen (text), error);
     if (done)
       writer->written = seq;
   }
@@ -96,8 +97,8 @@ write_head (Writer *writer, guint64 seq, const char *head, GError **error)
 static gboolean
 parse (SpAnchor *anchor, SpSecret *content)
 {
-  g_autoptr (JsonNode) root = sp_json_parse ((const char *) sp_secret_data (content),
-                                             sp_secret_length (content), 0, NULL);
+  g_autoptr (JsonNode) root =
+      sp_json_parse ((const char *) sp_secret_data (content), sp_secret_length (content), 0, NULL);
   const char *head = NULL;
   gint64 seq = -1;
 

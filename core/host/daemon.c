@@ -54,8 +54,9 @@ spawn (const SpDaemonSetup *setup, int child_fd, GError **error)
       g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE);
   g_autoptr (GPtrArray) argv = g_ptr_array_new ();
   g_autofree char *program = NULL;
-  const char *const fixed[] = { "--admin-fd", G_STRINGIFY (ADMIN_FD), "--listen",
-                                setup->listen, "--state", setup->state };
+  const char *const fixed[] = { "--admin-fd", G_STRINGIFY (ADMIN_FD),
+                                "--listen",   setup->listen,
+                                "--state",    setup->state };
 
   g_subprocess_launcher_take_fd (launcher, child_fd, ADMIN_FD);
   g_subprocess_launcher_set_child_setup (launcher, in_child, GINT_TO_POINTER (getpid ()), NULL);
@@ -146,9 +147,9 @@ read_more (SpDaemon *daemon, GInputStream *stream)
 static SpProblemCode
 code_of_exit (int status)
 {
-  static const SpProblemCode codes[] = { SP_PROBLEM_USAGE,    SP_PROBLEM_CONFIG,
+  static const SpProblemCode codes[] = { SP_PROBLEM_USAGE,       SP_PROBLEM_CONFIG,
                                          SP_PROBLEM_UNREACHABLE, SP_PROBLEM_CONFLICT,
-                                         SP_PROBLEM_TIMED_OUT, SP_PROBLEM_INTEGRITY };
+                                         SP_PROBLEM_TIMED_OUT,   SP_PROBLEM_INTEGRITY };
 
   for (gsize i = 0; i < G_N_ELEMENTS (codes); i++)
     if (sp_problem_exit (codes[i]) == status)
@@ -165,7 +166,8 @@ error_of_end (GSubprocess *process)
     return g_error_new (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, PROGRAM " was ended by signal %d",
                         g_subprocess_get_term_sig (process));
   status = g_subprocess_get_exit_status (process);
-  return g_error_new (SP_PROBLEM, code_of_exit (status), PROGRAM " ended with status %d", status);
+  return g_error_new (SP_PROBLEM, code_of_exit (status),
+                      PROGRAM " ended with status %d; it has told why on stderr", status);
 }
 
 static void

@@ -54,12 +54,9 @@ typedef struct {
 enum { MASTER, VAULT_KEY, HOST_KEY, TLS, TAKEN_AT, VAULT_ID, N_FILES };
 
 static const File files[N_FILES] = {
-  [MASTER] = { "master.key", make_master },
-  [VAULT_KEY] = { "vault.key", sp_sign_generate },
-  [HOST_KEY] = { "host.key", sp_sign_generate },
-  [TLS] = { "tls.pem", sp_tls_generate },
-  [TAKEN_AT] = { "taken-at", make_time },
-  [VAULT_ID] = { "vault-id", make_id },
+  [MASTER] = { "master.key", make_master },      [VAULT_KEY] = { "vault.key", sp_sign_generate },
+  [HOST_KEY] = { "host.key", sp_sign_generate }, [TLS] = { "tls.pem", sp_tls_generate },
+  [TAKEN_AT] = { "taken-at", make_time },        [VAULT_ID] = { "vault-id", make_id },
 };
 
 static gboolean
@@ -75,9 +72,9 @@ make_file (int folder, const File *file, GError **error)
 {
   g_autoptr (SpSecret) content = file->make (error);
 
-  return content != NULL && sp_file_write_private (folder, file->name, SP_FILE_NEW,
-                                                   sp_secret_data (content),
-                                                   sp_secret_length (content), error);
+  return content != NULL &&
+         sp_file_write_private (folder, file->name, SP_FILE_NEW, sp_secret_data (content),
+                                sp_secret_length (content), error);
 }
 
 static gboolean

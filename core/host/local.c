@@ -108,7 +108,8 @@ open_config (Local *local, const SpLocalOptions *options, GError **error)
 {
   const char *const *warnings;
 
-  local->plugin_dir = options->plugin_dir ? g_canonicalize_filename (options->plugin_dir, NULL) : NULL;
+  local->plugin_dir =
+      options->plugin_dir ? g_canonicalize_filename (options->plugin_dir, NULL) : NULL;
   local->catalog = sp_plugin_catalog_new (local->plugin_dir);
   local->config = read_config (local, options->config, error);
   if (local->config == NULL)

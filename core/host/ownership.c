@@ -88,9 +88,12 @@ sp_ownership_statement (const SpHostKeys *keys, const char *trust, const char *a
                         const char *approvers)
 {
   const Pair before[] = {
-    { "acceleration", acceleration }, { "approvers", approvers },
-    { "host_key", keys->host_public }, { "taken_at", keys->taken_at },
-    { "tls_pin", keys->tls_pin },      { "trust", trust },
+    { "acceleration", acceleration },
+    { "approvers", approvers },
+    { "host_key", keys->host_public },
+    { "taken_at", keys->taken_at },
+    { "tls_pin", keys->tls_pin },
+    { "trust", trust },
     { "type", TYPE },
   };
   const Pair after[] = { { "vault", keys->vault_id }, { "vault_key", keys->vault_public } };

@@ -39,6 +39,6 @@ char *sp_ownership_sign (const SpHostKeys *keys, const char *statement, GError *
 JsonObject *sp_ownership_verify (const char *statement, const char *signature,
                                  const char *owner_key, GError **error);
 /* Whether @proof (base64) answers @nonce.  @vault_key: of a verified statement. */
-gboolean sp_ownership_verify_proof (const char *statement, const char *signature,
-                                    const char *vault_key, GBytes *nonce, const char *proof,
-                                    GError **error);
+gboolean
+sp_ownership_verify_proof (const char *statement, const char *signature, const char *vault_key,
+                           GBytes *nonce, const char *proof, GError **error);

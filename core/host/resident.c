@@ -122,9 +122,9 @@ static gboolean
 on_timeout (gpointer data)
 {
   Call *call = data;
-  g_autoptr (GError) error = g_error_new (SP_PROBLEM, SP_PROBLEM_TIMED_OUT,
-                                          "the vault has not answered for %u seconds",
-                                          call->resident->timeout_ms / 1000);
+  g_autoptr (GError) error =
+      g_error_new (SP_PROBLEM, SP_PROBLEM_TIMED_OUT, "the vault has not answered for %u seconds",
+                   call->resident->timeout_ms / 1000);
 
   fail_call (call->resident, call, error);
   return G_SOURCE_REMOVE;
@@ -274,8 +274,7 @@ on_answer (SpResident *resident, const SpRpcMessage *message)
     return;
   (void) g_hash_table_steal (resident->calls, call->id);
   if (call->client != NULL) {
-    answer_client (call, message->result ? json_node_copy (message->result) : NULL,
-                   message->error);
+    answer_client (call, message->result ? json_node_copy (message->result) : NULL, message->error);
     return;
   }
   call_free (call);

@@ -57,8 +57,8 @@ fill_certificate (gnutls_x509_crt_t crt, gnutls_x509_privkey_t key)
   if (status == 0)
     status = gnutls_x509_crt_set_serial (crt, serial, sizeof serial);
   if (status == 0)
-    status = gnutls_x509_crt_set_dn_by_oid (crt, GNUTLS_OID_X520_COMMON_NAME, 0, name,
-                                            sizeof name - 1);
+    status =
+        gnutls_x509_crt_set_dn_by_oid (crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, sizeof name - 1);
   if (status == 0)
     status = add_names (crt);
   /* A day back: clocks of machines differ. */
@@ -93,8 +93,8 @@ sp_tls_generate (GError **error)
   int status = gnutls_x509_privkey_init (&key);
 
   if (status == 0)
-    status = gnutls_x509_privkey_generate (
-        key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS (GNUTLS_ECC_CURVE_SECP256R1), 0);
+    status = gnutls_x509_privkey_generate (key, GNUTLS_PK_ECDSA,
+                                           GNUTLS_CURVE_TO_BITS (GNUTLS_ECC_CURVE_SECP256R1), 0);
   if (status == 0)
     status = gnutls_x509_crt_init (&crt);
   if (status == 0)

@@ -78,8 +78,9 @@ sp_plugin_info_to_variant (const SpPluginInfo *info)
                            option->fallback, option->choices, option->min, option->max,
                            option->help);
   }
-  return g_variant_new (SP_PLUGIN_INFO_TYPE, info->path, info->kind, info->name, info->version,
-                        info->summary, info->abi, info->ops_abi, info->calls, &options);
+  return g_variant_new ("(sssssuu^asa" OPTION_TYPE ")", info->path, info->kind, info->name,
+                        info->version, info->summary, info->abi, info->ops_abi, info->calls,
+                        &options);
 }
 
 static void

@@ -110,7 +110,7 @@ make_message (TgApi *api, const char *method)
                        (const char *) g_bytes_get_data (api->token, NULL), method);
   SoupMessage *message = soup_message_new (SOUP_METHOD_POST, uri);
 
-  memset (uri, 0, strlen (uri));
+  explicit_bzero (uri, strlen (uri));
   return message;
 }
 

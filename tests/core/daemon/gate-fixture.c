@@ -351,6 +351,14 @@ gate_fixture_set_tls (GateFixture *self, gboolean tls, gboolean plain)
   }
 }
 
+void
+gate_fixture_start_plain (GateFixture *self)
+{
+  gate_fixture_init (self);
+  gate_fixture_start (self);
+  gate_fixture_set_tls (self, FALSE, TRUE);
+}
+
 /* ---- the client --------------------------------------------------------------------------------- */
 
 static gboolean

@@ -40,6 +40,8 @@ typedef void (*GateFixtureFunc) (GateFixture *self);
 /* Defaults; then _start(). */
 void gate_fixture_init (GateFixture *self);
 void gate_fixture_start (GateFixture *self);
+/* Both, and a gate that answers plain requests. */
+void gate_fixture_start_plain (GateFixture *self);
 void gate_fixture_clear (GateFixture *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (GateFixture, gate_fixture_clear)
 
@@ -74,3 +76,8 @@ gboolean reply_has (const Reply *reply, const char *line);
 /* A request without a body that comes from the agent that the keeper knows. */
 #define ASK(method, target) \
   method " " target " HTTP/1.1\r\nHost: v\r\nAuthorization: Bearer good\r\n\r\n"
+
+/* How requests begin. */
+#define OPEN " HTTP/1.1\r\nHost: v\r\n"
+#define AUTH OPEN "Authorization: Bearer good\r\n"
+#define POST "POST /v1/requests" AUTH "Content-Type: application/json\r\n"
