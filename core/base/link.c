@@ -493,6 +493,9 @@ sp_link_new (int fd, const SpLinkSetup *setup)
   (void) g_unix_set_fd_nonblocking (fd, TRUE, NULL);
   link->reader = g_unix_fd_source_new (fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
   g_source_set_callback (link->reader, G_SOURCE_FUNC (on_readable), link, NULL);
+  /* Handlers never run the loop; without this GLib takes the source out of the poll and wakes itself
+   * for every message. */
+  g_source_set_can_recurse (link->reader, TRUE);
   g_source_attach (link->reader, link->context);
   return link;
 }

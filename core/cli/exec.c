@@ -271,6 +271,25 @@ wait_for (pid_t pid)
   return running.status;
 }
 
+/* Nobody should be asked for the sake of a command that can't run. */
+static int
+check_command (const char *command)
+{
+  g_autofree char *path = g_find_program_in_path (command);
+
+  if (path != NULL)
+    return 0;
+  /* Not found may also mean not executable; with a slash in it that can be told. */
+  return strchr (command, '/') != NULL && access (command, F_OK) == 0 ? EACCES : ENOENT;
+}
+
+static int
+fail_command (const char *command, int status)
+{
+  g_printerr ("secret-proxy: cannot run %s: %s\n", command, g_strerror (status));
+  return status == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
+}
+
 static int
 run_command (char **command, GPtrArray *all)
 {
@@ -279,18 +298,21 @@ run_command (char **command, GPtrArray *all)
   int status = spawn (command, (char **) environment->pdata, &pid);
 
   g_ptr_array_set_size (all, 0);
-  if (status == 0)
-    return wait_for (pid);
-  g_printerr ("secret-proxy: cannot run %s: %s\n", command[0], g_strerror (status));
-  return status == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
+  return status == 0 ? wait_for (pid) : fail_command (command[0], status);
 }
 
 int
 sp_cli_exec (SpCli *cli, GError **error)
 {
   g_autoptr (GPtrArray) all = wanted_from_cli (cli, error);
+  int status;
 
-  if (all == NULL || !ask_for_all (cli, all, error))
+  if (all == NULL)
+    return cli->verb->failed;
+  status = check_command (cli->args[0]);
+  if (status != 0)
+    return fail_command (cli->args[0], status);
+  if (!ask_for_all (cli, all, error))
     return cli->verb->failed;
   return run_command (cli->args, all);
 }

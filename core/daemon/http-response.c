@@ -82,11 +82,28 @@ append_member (GString *body, const char *name, const char *value)
   sp_json_append_string (body, value, -1);
 }
 
+/* Agents are told what they can act on, in the words of the API: which process it was is ours. */
+static SpProblemCode
+code_for_agents (const GError *error)
+{
+  SpProblemCode code = sp_problem_code (error);
+
+  switch (code) {
+  case SP_PROBLEM_UNREACHABLE: /* the keeper is being started again, and has no keys yet */
+    return SP_PROBLEM_LOCKED;
+  case SP_PROBLEM_TIMED_OUT:
+  case SP_PROBLEM_INTEGRITY:
+    return SP_PROBLEM_STORE;
+  default:
+    return code;
+  }
+}
+
 void
 sp_http_response_problem (const GError *error, const char *allow, GString *body,
                           SpHttpResponse *ret_response)
 {
-  SpProblemCode code = sp_problem_code (error);
+  SpProblemCode code = code_for_agents (error);
   guint status = sp_problem_status (code);
   guint retry_after = sp_problem_retry_after (error);
   g_autofree char *detail = g_utf8_make_valid (error->message, -1);

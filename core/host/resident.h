@@ -5,7 +5,8 @@
  * Administrators are relayed: the ids of their calls become HOST:NUMBER, with numbers that are never
  * used twice, so an answer that comes too late finds nobody.
  *
- * Everything happens on the thread-default GMainContext; no call blocks.
+ * Everything happens on the thread-default GMainContext; no call blocks.  The program must ignore
+ * SIGPIPE, since clients may leave at any time.
  */
 #pragma once
 

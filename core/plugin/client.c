@@ -136,14 +136,14 @@ next_backoff (SpPluginClient *client)
 void
 sp_client_bring_down (SpPluginClient *client, SpPluginState state, const char *why)
 {
-  g_autoptr (SpClientRef) self = sp_client_ref (client);
-
+  (void) sp_client_ref (client);
   client->phase = SP_CLIENT_DYING;
   client->retry_ms = state == SP_PLUGIN_FAILED ? FAILED_RETRY_MS : next_backoff (client);
   drop_link (client);
   if (!client->freed)
     client->events.kill_process (client, client->data);
   set_state (client, state, why);
+  sp_client_unref (client);
 }
 
 static void
@@ -288,10 +288,9 @@ sp_plugin_client_attach (SpPluginClient *client, int fd)
 void
 sp_plugin_client_exited (SpPluginClient *client)
 {
-  g_autoptr (SpClientRef) self = sp_client_ref (client);
-
   if (client->phase == SP_CLIENT_IDLE)
     return;
+  (void) sp_client_ref (client);
   if (client->phase == SP_CLIENT_WANTED) {
     client->retry_ms = next_backoff (client);
     set_state (client, SP_PLUGIN_DOWN, "its process could not be started");
@@ -304,6 +303,7 @@ sp_plugin_client_exited (SpPluginClient *client)
   client->phase = SP_CLIENT_IDLE;
   if (!client->freed)
     client->timer = sp_client_timer (client, client->retry_ms, on_ask, client);
+  sp_client_unref (client);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------- */

@@ -40,7 +40,8 @@ typedef struct {
   void (*want_process) (SpPluginClient *client, gpointer data);
   /* The process must go. */
   void (*kill_process) (SpPluginClient *client, gpointer data);
-  /* It was asked for at each opening: what remember() kept, a{ss}. */
+  /* Asked for at each opening: what remember() kept, a{ss}; floating or a reference of its own.
+   * NULL: nothing. */
   GVariant *(*recall) (SpPluginClient *client, gpointer data);
   /* remember(): answer with sp_link_call_reply (call, g_variant_new ("()"), NULL) once durable, or
    * _fail().  @value NULL: forget. */

@@ -15,10 +15,7 @@
 
 #include "base/option.h"
 #include "base/problem.h"
-
-#ifndef SP_PLUGIN_DIR
-#define SP_PLUGIN_DIR "/usr/lib/secret-proxy/plugins"
-#endif
+#include "sp-build.h"
 
 #define fail(error, ...) g_set_error ((error), SP_PROBLEM, SP_PROBLEM_CONFIG, __VA_ARGS__)
 

@@ -1,5 +1,8 @@
 /* secret-lists.c - which secrets there are, for administrators and for agents; never a value */
+#include <string.h>
+
 #include "base/problem.h"
+#include "base/random.h"
 #include "vault/vault-private.h"
 
 /* ---- outside form ----------------------------------------------------------------------------------------- */
@@ -102,12 +105,27 @@ secret_for_agent (const SpStoredSecret *secret)
   return object;
 }
 
+/* Names may hold what a URL's query may not, so a cursor is the name as base64url. */
+static char *
+cursor_to_name (const char *cursor)
+{
+  g_autofree char *text = g_strconcat (cursor, "===", NULL);
+  g_autofree guchar *name = NULL;
+  gsize length = 0;
+
+  text[strlen (cursor) + (4 - strlen (cursor) % 4) % 4] = 0;
+  g_strdelimit (g_strdelimit (text, "-", '+'), "_", '/');
+  name = g_base64_decode (text, &length);
+  return g_strndup ((const char *) name, length);
+}
+
 void
 sp_vault_secrets (SpVault *vault, const char *token, const char *cursor, SpVaultDone done,
                   gpointer data)
 {
   GError *error = NULL;
   const SpAgent *agent = sp_vault_authenticate (vault, token, &error);
+  g_autofree char *after = NULL, *next_cursor = NULL;
   g_autoptr (GPtrArray) page = NULL;
   JsonArray *items;
   const char *next;
@@ -116,11 +134,13 @@ sp_vault_secrets (SpVault *vault, const char *token, const char *cursor, SpVault
     sp_answer_error (error, done, data);
     return;
   }
-  page = names_after (vault, cursor, agent->name, &next);
+  after = cursor_to_name (cursor);
+  page = names_after (vault, after, agent->name, &next);
+  next_cursor = next ? sp_base64url (next, strlen (next)) : NULL;
   items = json_array_new ();
   for (guint i = 0; i < page->len; i++)
     json_array_add_object_element (items, secret_for_agent (g_ptr_array_index (page, i)));
-  sp_answer_json (sp_page_json (items, next), NULL, done, data);
+  sp_answer_json (sp_page_json (items, next_cursor), NULL, done, data);
 }
 
 SpStoredSecret *

@@ -44,7 +44,7 @@ class Race(Case):
         agent = vault.agent()
         for _ in range(5):
             number = agent.ask("db")["id"]
-            calls = [Background(vault.cli, "--json", "request", verb, number) for verb in ("approve", "deny") * 3]
+            calls = [Background(vault.cli, "--json", "request", verb, "--", number) for verb in ("approve", "deny") * 3]
             done = [c.result() for c in calls]
             status = agent.look(number)["status"]
             self.assertIn(status, ("approved", "denied"))

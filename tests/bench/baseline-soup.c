@@ -5,9 +5,10 @@
 #include <libsoup/soup.h>
 #include <stdio.h>
 
-static const char body[]
-    = "{\"id\":\"0123456789012345678901\",\"status\":\"pending\",\"secret\":\"db\",\"reason\":\"bench\","
-      "\"code\":\"MWRJ\",\"created_at\":\"2026-01-01T00:00:00Z\",\"expires_at\":\"2026-01-01T00:10:00Z\"}";
+static const char body[] = "{\"id\":\"0123456789012345678901\",\"status\":\"pending\",\"secret\":"
+                           "\"db\",\"reason\":\"bench\","
+                           "\"code\":\"MWRJ\",\"created_at\":\"2026-01-01T00:00:00Z\",\"expires_"
+                           "at\":\"2026-01-01T00:10:00Z\"}";
 
 static void
 handle (SoupServer *server, SoupServerMessage *message, const char *path, GHashTable *query,

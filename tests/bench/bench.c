@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "load.h"
 
@@ -60,12 +61,12 @@ cli (Bench *bench, const char *input, ...)
     g_ptr_array_add (argv, g_strdup (word));
   va_end (words);
   g_ptr_array_add (argv, NULL);
-  process = g_subprocess_newv ((const char *const *) argv->pdata,
-                               G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE,
-                               &error);
+  process =
+      g_subprocess_newv ((const char *const *) argv->pdata,
+                         G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error);
   must (process != NULL, error, "secret-proxy");
-  must (g_subprocess_communicate_utf8 (process, input ? input : "", NULL, &output, NULL, &error)
-            && g_subprocess_get_successful (process),
+  must (g_subprocess_communicate_utf8 (process, input ? input : "", NULL, &output, NULL, &error) &&
+            g_subprocess_get_successful (process),
         error, output ? output : "secret-proxy");
   return parse (output);
 }
@@ -73,8 +74,8 @@ cli (Bench *bench, const char *input, ...)
 static char *
 read_line (GSubprocess *process)
 {
-  g_autoptr (GDataInputStream) in
-      = g_data_input_stream_new (g_subprocess_get_stdout_pipe (process));
+  g_autoptr (GDataInputStream) in =
+      g_data_input_stream_new (g_subprocess_get_stdout_pipe (process));
 
   return g_data_input_stream_read_line (in, NULL, NULL, NULL);
 }
@@ -93,9 +94,9 @@ start_vault (Bench *bench)
   g_autoptr (GError) error = NULL;
 
   must (g_file_set_contents_full (file, config, -1, 0, 0600, &error), error, file);
-  bench->local = g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE,
-                                   &error, program, "--config", file, "local", vault, "--port", "0",
-                                   NULL);
+  bench->local =
+      g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error,
+                        program, "--config", file, "local", vault, "--port", "0", NULL);
   must (bench->local != NULL, error, program);
   line = read_line (bench->local);
   must (line != NULL, NULL, "secret-proxy local did not start");
@@ -106,8 +107,7 @@ start_vault (Bench *bench)
   bench->pid = (guint) json_object_get_int_member (json_node_get_object (ready), "pid");
   json_node_unref (cli (bench, "value", "secret", "put", "db", NULL));
   agent = cli (bench, NULL, "agent", "add", "bench", NULL);
-  bench->token
-      = g_strdup (json_object_get_string_member (json_node_get_object (agent), "token"));
+  bench->token = g_strdup (json_object_get_string_member (json_node_get_object (agent), "token"));
 }
 
 static char *
@@ -120,12 +120,12 @@ head (Bench *bench, const char *method, const char *path, const char *body)
 }
 
 static char *
-create_request (Bench *bench)
+create_request (Bench *bench, int fd)
 {
-  g_autofree char *request
-      = head (bench, "POST", "/v1/requests", "{\"secret\":\"db\",\"reason\":\"bench\"}");
+  g_autofree char *request =
+      head (bench, "POST", "/v1/requests", "{\"secret\":\"db\",\"reason\":\"bench\"}");
   g_autoptr (GError) error = NULL;
-  g_autofree char *answer = sp_load_once (bench->port, request, &error);
+  g_autofree char *answer = sp_load_once (fd, request, &error);
   g_autoptr (JsonNode) node = NULL;
 
   must (answer != NULL && strstr (answer, " 201 ") != NULL, error, answer ? answer : "create");
@@ -149,16 +149,19 @@ rate (guint16 port, guint connections, const char *request, guint status, const 
 static void
 bench_polls (Bench *bench)
 {
-  g_autofree char *id = create_request (bench);
+  int fd = sp_load_dial (bench->port);
+  g_autofree char *id = create_request (bench, fd);
   g_autofree char *path = g_strconcat ("/v1/requests/", id, NULL);
   g_autofree char *request = head (bench, "GET", path, "");
-  g_autofree char *program = g_build_filename (bench->bin, "..", "tests", "bench", "baseline-soup", NULL);
+  g_autofree char *program =
+      g_build_filename (bench->bin, "..", "tests", "bench", "baseline-soup", NULL);
   g_autoptr (GError) error = NULL;
-  g_autoptr (GSubprocess) soup
-      = g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error, program, NULL);
+  g_autoptr (GSubprocess) soup =
+      g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error, program, NULL);
   g_autofree char *line = NULL;
   guint16 port;
 
+  (void) close (fd);
   must (soup != NULL, error, "baseline-soup");
   line = read_line (soup);
   port = (guint16) g_ascii_strtoull (line, NULL, 10);
@@ -166,8 +169,9 @@ bench_polls (Bench *bench)
     double base = rate (port, connections, request, 200, "libsoup");
     double ours = rate (bench->port, connections, request, 200, "polls");
 
-    g_print ("polls            %2u connections: %8.0f /s; bare libsoup handler %8.0f /s; ratio %.2f\n",
-             connections, ours, base, ours / base);
+    g_print (
+        "polls            %2u connections: %8.0f /s; bare libsoup handler %8.0f /s; ratio %.2f\n",
+        connections, ours, base, ours / base);
   }
   g_subprocess_force_exit (soup);
 }
@@ -181,17 +185,16 @@ sqlite_commits (Bench *bench)
   guint64 n = 0;
   gint64 start, now;
 
-  must (sqlite3_open (file, &db) == SQLITE_OK
-            && sqlite3_exec (db,
-                             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                             "CREATE TABLE t (k INTEGER PRIMARY KEY, v BLOB)",
-                             NULL, NULL, NULL)
-                   == SQLITE_OK,
+  must (sqlite3_open (file, &db) == SQLITE_OK &&
+            sqlite3_exec (db,
+                          "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                          "CREATE TABLE t (k INTEGER PRIMARY KEY, v BLOB)",
+                          NULL, NULL, NULL) == SQLITE_OK,
         NULL, "sqlite");
   start = now = g_get_monotonic_time ();
   while (now - start < (gint64) (SECONDS * G_USEC_PER_SEC)) {
-    must (sqlite3_exec (db, "INSERT INTO t (v) VALUES (randomblob (600))", NULL, NULL, NULL)
-              == SQLITE_OK,
+    must (sqlite3_exec (db, "INSERT INTO t (v) VALUES (randomblob (600))", NULL, NULL, NULL) ==
+              SQLITE_OK,
           NULL, "sqlite commit");
     n++;
     now = g_get_monotonic_time ();
@@ -211,16 +214,18 @@ static gpointer
 create_and_cancel (gpointer data)
 {
   Creator *creator = data;
+  int fd = sp_load_dial (creator->bench->port);
 
   while (g_get_monotonic_time () < creator->until_us) {
-    g_autofree char *id = create_request (creator->bench);
+    g_autofree char *id = create_request (creator->bench, fd);
     g_autofree char *path = g_strconcat ("/v1/requests/", id, NULL);
     g_autofree char *cancel = head (creator->bench, "DELETE", path, "");
-    g_autofree char *answer = sp_load_once (creator->bench->port, cancel, NULL);
+    g_autofree char *answer = sp_load_once (fd, cancel, NULL);
 
     must (answer != NULL && strstr (answer, " 200 ") != NULL, NULL, "cancel");
     creator->pairs++;
   }
+  (void) close (fd);
   return NULL;
 }
 
@@ -245,8 +250,9 @@ bench_durable (Bench *bench)
       pairs += creators[i].pairs;
     }
     ours = (double) pairs * 2 * G_USEC_PER_SEC / (double) (g_get_monotonic_time () - start);
-    g_print ("durable changes  %2u at once:     %8.0f /s; one SQLite commit each %8.0f /s; ratio %.2f\n",
-             n, ours, base, ours / base);
+    g_print (
+        "durable changes  %2u at once:     %8.0f /s; one SQLite commit each %8.0f /s; ratio %.2f\n",
+        n, ours, base, ours / base);
   }
 }
 
@@ -260,9 +266,11 @@ static gpointer
 poll_once (gpointer data)
 {
   Poller *poller = data;
-  g_autofree char *answer = sp_load_once (poller->bench->port, poller->request, NULL);
+  int fd = sp_load_dial (poller->bench->port);
+  g_autofree char *answer = sp_load_once (fd, poller->request, NULL);
 
   poller->answered_us = answer && strstr (answer, "\"approved\"") ? g_get_monotonic_time () : 0;
+  (void) close (fd);
   return NULL;
 }
 
@@ -279,9 +287,10 @@ static void
 bench_latency (Bench *bench)
 {
   double ms[DECISIONS], verb[DECISIONS];
+  int fd = sp_load_dial (bench->port);
 
   for (guint i = 0; i < DECISIONS; i++) {
-    g_autofree char *id = create_request (bench);
+    g_autofree char *id = create_request (bench, fd);
     g_autofree char *path = g_strconcat ("/v1/requests/", id, "?wait=20", NULL);
     Poller poller = { bench, head (bench, "GET", path, ""), 0 };
     GThread *thread = g_thread_new ("poll", poll_once, &poller);
@@ -295,12 +304,14 @@ bench_latency (Bench *bench)
     ms[i] = (double) (poller.answered_us - start) / 1000;
     g_free (poller.request);
   }
+  (void) close (fd);
   qsort (ms, DECISIONS, sizeof *ms, by_value);
   qsort (verb, DECISIONS, sizeof *verb, by_value);
-  g_print ("decision->answer (the approve verb's start to the end of the agent's long poll): median "
-           "%.1f ms, p95 %.1f ms; the verb alone: median %.1f ms; ratio %.2f\n",
-           ms[DECISIONS / 2], ms[DECISIONS * 95 / 100], verb[DECISIONS / 2],
-           ms[DECISIONS / 2] / verb[DECISIONS / 2]);
+  g_print (
+      "decision->answer (the approve verb's start to the end of the agent's long poll): median "
+      "%.1f ms, p95 %.1f ms; the verb alone: median %.1f ms; ratio %.2f\n",
+      ms[DECISIONS / 2], ms[DECISIONS * 95 / 100], verb[DECISIONS / 2],
+      ms[DECISIONS / 2] / verb[DECISIONS / 2]);
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------- */
@@ -323,8 +334,8 @@ print_memory (guint pid, guint depth)
   g_auto (GStrv) pids = NULL;
   guint64 pss = 0;
 
-  if (g_file_get_contents (smaps_file, &smaps, NULL, NULL)
-      && g_file_get_contents (status_file, &name, NULL, NULL)) {
+  if (g_file_get_contents (smaps_file, &smaps, NULL, NULL) &&
+      g_file_get_contents (status_file, &name, NULL, NULL)) {
     pss = number_after (smaps, "\nPss:");
     g_print ("memory           %*s%-16s %6" G_GUINT64_FORMAT " KiB (proportional share)\n",
              (int) depth * 2, "", g_strchomp (name), pss);

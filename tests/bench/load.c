@@ -15,8 +15,8 @@ typedef struct {
   GError *error;
 } Worker;
 
-static int
-dial (guint16 port)
+int
+sp_load_dial (guint16 port)
 {
   struct sockaddr_in address = { .sin_family = AF_INET,
                                  .sin_port = g_htons (port),
@@ -50,7 +50,8 @@ read_answer (int fd, char *buffer, gsize size)
     if (end == NULL)
       continue;
     length = g_strstr_len (buffer, end - buffer, "Content-Length: ");
-    want = (gsize) (end + 4 - buffer) + (length ? (gsize) g_ascii_strtoull (length + 16, NULL, 10) : 0);
+    want = (gsize) (end + 4 - buffer) +
+           (length ? (gsize) g_ascii_strtoull (length + 16, NULL, 10) : 0);
   }
   return got;
 }
@@ -63,11 +64,11 @@ work (gpointer data)
   gsize length = strlen (load->request);
   g_autofree char *expected = g_strdup_printf ("HTTP/1.1 %u ", load->status);
   char buffer[65536];
-  int fd = dial (load->port);
+  int fd = sp_load_dial (load->port);
 
   while (fd >= 0 && worker->error == NULL && g_get_monotonic_time () < worker->until_us) {
-    if (send (fd, load->request, length, MSG_NOSIGNAL) != (gssize) length
-        || read_answer (fd, buffer, sizeof buffer) == 0)
+    if (send (fd, load->request, length, MSG_NOSIGNAL) != (gssize) length ||
+        read_answer (fd, buffer, sizeof buffer) == 0)
       worker->error = g_error_new (G_IO_ERROR, G_IO_ERROR_CLOSED, "the server closed");
     else if (!g_str_has_prefix (buffer, expected))
       worker->error = g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED, "unexpected: %.200s", buffer);
@@ -106,16 +107,13 @@ sp_load_run (const SpLoad *load, SpLoadResult *ret_result, GError **error)
 }
 
 char *
-sp_load_once (guint16 port, const char *request, GError **error)
+sp_load_once (int fd, const char *request, GError **error)
 {
   char buffer[65536];
-  int fd = dial (port);
   gsize got = 0;
 
   if (fd >= 0 && send (fd, request, strlen (request), MSG_NOSIGNAL) > 0)
     got = read_answer (fd, buffer, sizeof buffer);
-  if (fd >= 0)
-    (void) close (fd);
   if (got == 0)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, "no answer");
   return got ? g_strndup (buffer, got) : NULL;

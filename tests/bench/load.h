@@ -19,5 +19,7 @@ typedef struct {
 /* FALSE: an answer was not as expected, or the server closed. */
 gboolean sp_load_run (const SpLoad *load, SpLoadResult *ret_result, GError **error);
 
-/* One request on a connection of its own; the whole answer, head and body.  Free it. */
-char *sp_load_once (guint16 port, const char *request, GError **error);
+/* A connection that stays open; -1: none. */
+int sp_load_dial (guint16 port);
+/* One request on it; the whole answer, head and body.  Free it. */
+char *sp_load_once (int fd, const char *request, GError **error);

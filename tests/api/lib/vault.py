@@ -191,10 +191,10 @@ class Vault:
         return Agent(self.port, token, self.pin if tls else None, source)
 
     def approve(self, number, *options) -> dict:
-        return self.admin("request", "approve", number, *options)
+        return self.admin("request", "approve", *options, "--", number)
 
     def deny(self, number) -> dict:
-        return self.admin("request", "deny", number)
+        return self.admin("request", "deny", "--", number)
 
     def audit(self) -> list:
         return self.admin("audit", "show", "--limit", "100000")["items"]

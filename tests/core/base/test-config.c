@@ -308,11 +308,11 @@ test_all_at_once (void)
 static void
 test_nothing_secret_is_quoted (void)
 {
-  static const char *const texts[] = { "[vault v]\nhunter2\n", "[vault v]\nhunter 2 = hunter2\n",
-                                       "[vault v]\nmaster-key = hunter2\n",
-                                       "[vault v]\n[notify telegram]\nbot-token = hunter2\n",
-                                       "[vault v]\n[notify telegram]\nbot-token = file:/x\n"
-                                       "api-base = https://u:hunter2@x/\n" };
+  static const char *const texts[] = {
+    "[vault v]\nhunter2\n", "[vault v]\nhunter 2 = hunter2\n", "[vault v]\nmaster-key = hunter2\n",
+    "[vault v]\n[notify telegram]\nbot-token = hunter2\n",
+    "[vault v]\n[notify telegram]\napi-base = https://u:hunter2@x/\n"
+  };
 
   for (gsize i = 0; i < G_N_ELEMENTS (texts); i++) {
     g_autoptr (GError) error = NULL;

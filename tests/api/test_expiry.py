@@ -1,0 +1,35 @@
+"""Requests that nobody decides in time, by the real clock: the shortest wait is 30 s."""
+import os
+import time
+import unittest
+
+from lib.case import Background, TelegramCase
+from lib.vault import run
+
+
+class Expiry(TelegramCase):
+    def test_nobody_decides(self):
+        vault = self.telegram()
+        vault.put("db", "x")
+        agent = vault.agent()
+        path = os.path.join(vault.home, "agent.json")
+        vault.admin("agent", "add", "waiting", "--write", path)
+        asked = agent.ask("db", ttl=30)
+        began = time.monotonic()
+        card = self.card(asked)
+        get = Background(lambda: run("--json", "get", "db", "--reason", "r", "--ttl", "30",
+                                     env={"SECRET_PROXY_AGENT_FILE": path}))
+        seen = agent.look(asked["id"], 60)
+        self.assertEqual(seen["status"], "expired")
+        self.assertAlmostEqual(time.monotonic() - began, 30, delta=4)
+        self.assert_problem(agent.redeem(asked["id"]), 410, "expired")
+        self.assertIn("Expired", self.settled(card)["text"])
+        self.assertEqual(vault.cli("request", "approve", "--", asked["id"]).status, 6)
+        result = get.result(90)
+        self.assertEqual(result.status, 8, result)
+        self.assertEqual(agent.look(asked["id"])["status"], "expired")
+        self.assertIn("request.expired", [e["event"] for e in vault.audit() if e.get("request") == asked["id"]])
+
+
+if __name__ == "__main__":
+    unittest.main()
