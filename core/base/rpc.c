@@ -234,7 +234,7 @@ sp_rpc_write (const SpRpcMessage *message, GError **error)
   if (message->secret != NULL && message->method != NULL) {
     base64 =
         sp_secret_to_base64 (sp_secret_data (message->secret), sp_secret_length (message->secret));
-    at = strstr (text, PLACEHOLDER);
+    at = g_strrstr (text, PLACEHOLDER); /* the last: it was added last */
   }
   if (at != NULL)
     at += strlen (PLACEHOLDER) - 2; /* at the @ */
@@ -365,6 +365,13 @@ queue_line (SpRpc *rpc, SpSecret *line)
     ended (rpc);
   else if (rpc->writer == NULL)
     flush (rpc);
+}
+
+void
+sp_rpc_break_line (SpRpc *rpc)
+{
+  if (rpc->open)
+    queue_line (rpc, sp_secret_new_from ("\n", 1));
 }
 
 void

@@ -45,6 +45,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpRpc, sp_rpc_unref)
 
 /* Queue @message; not consumed.  Without effect where the stream has ended. */
 void sp_rpc_send (SpRpc *rpc, const SpRpcMessage *message);
+/* End the line that a former writer on this stream may have left half-written: the other side drops it
+ * instead of what comes next. */
+void sp_rpc_break_line (SpRpc *rpc);
 /* Answer the request @id.  @result is consumed; NULL: {}. */
 void sp_rpc_reply (SpRpc *rpc, const char *id, JsonNode *result);
 void sp_rpc_fail (SpRpc *rpc, const char *id, const GError *error);

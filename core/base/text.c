@@ -12,9 +12,10 @@ is_hidden (gunichar c)
   case G_UNICODE_SURROGATE:
     return TRUE;
   default:
-    /* Letters that show nothing: Hangul fillers, Braille blank, variation selectors. */
-    return c == 0x115f || c == 0x1160 || c == 0x3164 || c == 0xffa0 || c == 0x2800 ||
-           (c >= 0xfe00 && c <= 0xfe0f);
+    /* Letters that show nothing: Hangul fillers, Braille blank, joiners, variation selectors. */
+    return c == 0x115f || c == 0x1160 || c == 0x3164 || c == 0xffa0 || c == 0x2800 || c == 0x34f ||
+           c == 0x17b4 || c == 0x17b5 || (c >= 0x180b && c <= 0x180f) ||
+           (c >= 0xe0100 && c <= 0xe01ef) || (c >= 0xfe00 && c <= 0xfe0f);
   }
 }
 

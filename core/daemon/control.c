@@ -43,8 +43,8 @@ take_fd (struct msghdr *message)
   struct cmsghdr *header = CMSG_FIRSTHDR (message);
   int fd = -1;
 
-  if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS
-      && header->cmsg_len == CMSG_LEN (sizeof fd))
+  if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+      header->cmsg_len == CMSG_LEN (sizeof fd))
     memcpy (&fd, CMSG_DATA (header), sizeof fd);
   return fd;
 }

@@ -10,14 +10,14 @@
 /* What the gate may ask of the keeper.  `token` is what came after "Bearer "; empty: none came.
  * A failure is an SP_PROBLEM error: the gate makes problem+json of it. */
 typedef enum {
-  SP_GATE_HEALTH,     /* () -> (HTTP status, body) */
-  SP_GATE_OWNERSHIP,  /* (nonce) -> body */
-  SP_GATE_SECRETS,    /* (token, cursor) -> body */
-  SP_GATE_CREATE,     /* (token, idempotency key, secret, reason, ttl; -1: default) -> (id, body) */
-  SP_GATE_GET,        /* (token, id, wait in ms) -> body */
-  SP_GATE_LIST,       /* (token, cursor, limit; 0: default) -> body */
-  SP_GATE_CANCEL,     /* (token, id) -> body */
-  SP_GATE_REDEEM,     /* (token, id) -> (secret, version), blob: the value */
+  SP_GATE_HEALTH,    /* () -> (HTTP status, body) */
+  SP_GATE_OWNERSHIP, /* (nonce) -> body */
+  SP_GATE_SECRETS,   /* (token, cursor) -> body */
+  SP_GATE_CREATE,    /* (token, idempotency key, secret, reason, ttl; -1: default) -> (id, body) */
+  SP_GATE_GET,       /* (token, id, wait in ms) -> body */
+  SP_GATE_LIST,      /* (token, cursor, limit; 0: default) -> body */
+  SP_GATE_CANCEL,    /* (token, id) -> body */
+  SP_GATE_REDEEM,    /* (token, id) -> (secret, version), blob: the value */
   SP_GATE_N_CALLS
 } SpGateCall;
 

@@ -192,5 +192,6 @@ void
 sp_keeper_admin_start (SpKeeper *keeper, int fd)
 {
   keeper->admin = sp_rpc_new (fd, on_message, on_closed, keeper);
+  sp_rpc_break_line (keeper->admin);
   say_hello (keeper);
 }

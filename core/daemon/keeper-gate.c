@@ -98,9 +98,9 @@ take_health (SpLinkCall *call, GVariant *args, GBytes *blob, gpointer data)
 {
   SpKeeper *keeper = data;
   const char *why = why_unhealthy (keeper);
-  g_autofree char *body
-      = g_strdup_printf ("{\"status\":\"%s\",\"ownership\":\"%s\",\"version\":\"%s\"}",
-                         why ? why : "ok", keeper->owned ? "owned" : "unowned", SP_VERSION);
+  g_autofree char *body =
+      g_strdup_printf ("{\"status\":\"%s\",\"ownership\":\"%s\",\"version\":\"%s\"}",
+                       why ? why : "ok", keeper->owned ? "owned" : "unowned", SP_VERSION);
 
   sp_link_call_reply (call, g_variant_new ("(us)", why ? 503u : 200u, body), NULL);
 }
@@ -142,11 +142,10 @@ prove (SpKeeper *keeper, GByteArray *message, GError **error)
 static char *
 ownership_body (SpKeeper *keeper, GBytes *proof)
 {
-  g_autofree char *signature
-      = g_base64_encode (g_bytes_get_data (keeper->signature, NULL),
-                         g_bytes_get_size (keeper->signature));
-  g_autofree char *proof_text
-      = g_base64_encode (g_bytes_get_data (proof, NULL), g_bytes_get_size (proof));
+  g_autofree char *signature = g_base64_encode (g_bytes_get_data (keeper->signature, NULL),
+                                                g_bytes_get_size (keeper->signature));
+  g_autofree char *proof_text =
+      g_base64_encode (g_bytes_get_data (proof, NULL), g_bytes_get_size (proof));
   g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
   JsonObject *object = json_object_new ();
 

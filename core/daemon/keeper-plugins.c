@@ -36,8 +36,8 @@ recall (SpPluginClient *client, gpointer data)
 static void
 refuse (SpLinkCall *call)
 {
-  g_autoptr (GError) error = g_error_new_literal (SP_PROBLEM, SP_PROBLEM_INVALID,
-                                                  "this is not for a plugin of this kind");
+  g_autoptr (GError) error =
+      g_error_new_literal (SP_PROBLEM, SP_PROBLEM_INVALID, "this is not for a plugin of this kind");
 
   sp_link_call_fail (call, error);
 }

@@ -18,8 +18,8 @@ struct _SpUnlock {
 
 typedef struct _SpUnlock Unlock;
 
-static void
-unlock_free (Unlock *unlock)
+void
+sp_unlock_free (Unlock *unlock)
 {
   json_object_unref (unlock->params);
   g_clear_pointer (&unlock->keys, g_variant_unref);
@@ -158,14 +158,14 @@ read_approver (SpVaultSettings *settings, JsonObject *object)
 static gboolean
 read_numbers (SpVaultSettings *settings, JsonObject *params, GError **error)
 {
-  gint64 quorum = settings->quorum, rate = settings->agent_rate,
-         pending = settings->agent_pending, seq = 0;
+  gint64 quorum = settings->quorum, rate = settings->agent_rate, pending = settings->agent_pending,
+         seq = 0;
   JsonObject *anchor = object_member (params, "anchor");
 
-  if (!sp_json_get_int (params, "quorum", &quorum, error)
-      || !sp_json_get_int (params, "agent_rate", &rate, error)
-      || !sp_json_get_int (params, "agent_pending", &pending, error)
-      || (anchor != NULL && !sp_json_get_int (anchor, "seq", &seq, error)))
+  if (!sp_json_get_int (params, "quorum", &quorum, error) ||
+      !sp_json_get_int (params, "agent_rate", &rate, error) ||
+      !sp_json_get_int (params, "agent_pending", &pending, error) ||
+      (anchor != NULL && !sp_json_get_int (anchor, "seq", &seq, error)))
     return FALSE;
   settings->quorum = (guint) CLAMP (quorum, 1, 100);
   settings->agent_rate = (guint) CLAMP (rate, 1, 1000000);
@@ -231,9 +231,8 @@ start_notifiers (SpKeeper *keeper, const Unlock *unlock, GError **error)
   JsonArray *notifiers = array_member (unlock->params, "notifiers");
 
   for (guint i = 0; notifiers && i < json_array_get_length (notifiers); i++) {
-    SpKeeperPlugin *plugin
-        = start_plugin (keeper, unlock, array_object (notifiers, i), SP_KIND_NOTIFIER,
-                        SP_SLOT_NOTIFIERS + i, error);
+    SpKeeperPlugin *plugin = start_plugin (keeper, unlock, array_object (notifiers, i),
+                                           SP_KIND_NOTIFIER, SP_SLOT_NOTIFIERS + i, error);
 
     if (plugin == NULL)
       return FALSE;
@@ -305,7 +304,7 @@ on_opened (const GError *error, gpointer data)
     give_up (keeper, local);
     return;
   }
-  g_clear_pointer (&keeper->unlock, unlock_free);
+  g_clear_pointer (&keeper->unlock, sp_unlock_free);
   keeper->unlocked = TRUE;
   sp_keeper_tell_gate (keeper);
   node = json_node_new (JSON_NODE_OBJECT);
@@ -322,8 +321,8 @@ sp_keeper_store_changed (SpKeeper *keeper)
 {
   g_autoptr (GError) error = NULL;
 
-  if (keeper->store == NULL || keeper->unlock_id == NULL
-      || sp_plugin_client_state (keeper->store->client) != SP_PLUGIN_FAILED)
+  if (keeper->store == NULL || keeper->unlock_id == NULL ||
+      sp_plugin_client_state (keeper->store->client) != SP_PLUGIN_FAILED)
     return;
   error = g_error_new (SP_PROBLEM, SP_PROBLEM_STORE, "store: %s",
                        sp_plugin_client_why (keeper->store->client));
@@ -347,8 +346,7 @@ open_vault (SpKeeper *keeper, const Unlock *unlock, GError **error)
     sp_vault_settings_free (settings);
     return FALSE;
   }
-  keeper->vault
-      = sp_vault_open (settings, &keeper->ports, sp_clock_system (), on_opened, keeper);
+  keeper->vault = sp_vault_open (settings, &keeper->ports, sp_clock_system (), on_opened, keeper);
   return TRUE;
 }
 
@@ -371,8 +369,8 @@ sp_keeper_unlock (SpKeeper *keeper, const char *id, JsonObject *params, SpSecret
   keeper->unlock = unlock = g_new0 (Unlock, 1);
   unlock->params = json_object_ref (params);
   bytes = sp_secret_to_bytes (secret);
-  unlock->keys = g_variant_ref_sink (
-      g_variant_new_from_bytes (G_VARIANT_TYPE ("a{say}"), bytes, FALSE));
+  unlock->keys =
+      g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE ("a{say}"), bytes, FALSE));
   if (!g_variant_is_normal_form (unlock->keys))
     sp_problem_set_invalid (&error, "secret_base64", "the keys are not of the agreed form");
   if (error != NULL || !open_vault (keeper, unlock, &error))

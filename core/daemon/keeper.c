@@ -88,6 +88,30 @@ raise_memory_limit (void)
   (void) setrlimit (RLIMIT_MEMLOCK, &limit);
 }
 
+/* Plugin hosts and gate stop when their links close. */
+static void
+clear (SpKeeper *keeper)
+{
+  g_clear_handle_id (&keeper->wake, g_source_remove);
+  if (keeper->gate != NULL)
+    sp_link_close (keeper->gate);
+  g_clear_pointer (&keeper->gate, sp_link_unref);
+  g_clear_pointer (&keeper->notifiers, g_ptr_array_unref);
+  g_clear_pointer (&keeper->store, sp_keeper_plugin_free);
+  g_clear_pointer (&keeper->vault, sp_vault_free);
+  g_clear_pointer (&keeper->admin, sp_rpc_unref);
+  g_clear_pointer (&keeper->unlock, sp_unlock_free);
+  g_clear_pointer (&keeper->vault_key, sp_secret_unref);
+  g_clear_pointer (&keeper->tls, sp_secret_unref);
+  g_clear_pointer (&keeper->signature, g_bytes_unref);
+  g_clear_pointer (&keeper->loop, g_main_loop_unref);
+  g_free (keeper->session);
+  g_free (keeper->host_session);
+  g_free (keeper->unlock_id);
+  g_free (keeper->vault_id);
+  g_free (keeper->statement);
+}
+
 int
 sp_keeper_run (int control_fd, int admin_fd)
 {
@@ -108,8 +132,6 @@ sp_keeper_run (int control_fd, int admin_fd)
   (void) start_gate (&keeper);
   g_main_loop_run (keeper.loop);
   g_source_remove (source);
-  /* Plugin hosts stop when their links close; nothing else needs an end. */
-  g_clear_pointer (&keeper.notifiers, g_ptr_array_unref);
-  g_clear_pointer (&keeper.store, sp_keeper_plugin_free);
+  clear (&keeper);
   return EXIT_SUCCESS;
 }

@@ -27,6 +27,16 @@ typedef struct {
   gboolean owned, version;
 } Options;
 
+static void
+options_clear (Options *options)
+{
+  g_free (options->role);
+  g_free (options->listen);
+  g_free (options->state);
+  g_free (options->describe);
+  g_free (options->plugin_dir);
+}
+
 static int
 run_keeper (const Options *options)
 {
@@ -70,8 +80,9 @@ run_role (const Options *options)
 static int
 run_parent (const Options *options)
 {
-  const SpParentOptions parent
-      = { .listen = options->listen, .state_dir = options->state, .admin_fd = options->admin_fd };
+  const SpParentOptions parent = { .listen = options->listen,
+                                   .state_dir = options->state,
+                                   .admin_fd = options->admin_fd };
 
   if (options->listen == NULL || options->state == NULL || !g_path_is_absolute (options->state)) {
     g_printerr ("usage: secret-proxyd --listen ADDRESS:PORT --state DIR [--admin-fd N]\n");
@@ -114,11 +125,15 @@ main (int argc, char **argv)
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   g_autoptr (GError) error = NULL;
 
+  int status;
+
   (void) setlocale (LC_ALL, "");
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error)) {
     g_printerr ("secret-proxyd: %s\n", error->message);
     return sp_problem_exit (SP_PROBLEM_USAGE);
   }
-  return run (&options);
+  status = run (&options);
+  options_clear (&options);
+  return status;
 }

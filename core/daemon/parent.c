@@ -75,8 +75,8 @@ spawn (const char *const *argv, Passed *passed)
 
   /* All other descriptors are close-on-exec. */
   if (!g_spawn_async (NULL, (char **) argv, NULL,
-                      G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN,
-                      place_descriptors, passed, &pid, &error))
+                      G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN, place_descriptors,
+                      passed, &pid, &error))
     g_warning ("parent: %s", error->message);
   return pid;
 }
@@ -109,8 +109,8 @@ start_child (Child *child)
 {
   Parent *parent = child->parent;
   const char *const gate[] = { "/proc/self/exe", "--role", "gate", NULL };
-  const char *const host[]
-      = { "/proc/self/exe", "--role", "plugin-host", "--state", parent->options->state_dir, NULL };
+  const char *const host[] = { "/proc/self/exe",           "--role", "plugin-host", "--state",
+                               parent->options->state_dir, NULL };
   gboolean is_gate = child->slot == SP_SLOT_GATE;
   int pair[2];
   Passed passed[] = { { -1, 3 }, { -1, 4 }, { -1, -1 } };
@@ -255,8 +255,7 @@ say_where (int listen_fd)
 {
   g_autoptr (GSocket) socket = g_socket_new_from_fd (fcntl (listen_fd, F_DUPFD_CLOEXEC, 3), NULL);
   g_autoptr (GSocketAddress) address = g_socket_get_local_address (socket, NULL);
-  g_autofree char *text
-      = g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address));
+  g_autofree char *text = g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address));
 
   g_print ("{\"listening\":\"%s\",\"pid\":%d}\n", text, (int) getpid ());
   (void) fflush (stdout);

@@ -9,9 +9,9 @@
 #include <gio/gio.h>
 
 typedef struct {
-  char *listen;     /* ADDRESS:PORT; port 0: a free one */
-  char *state_dir;  /* the plugins' folders are made in it */
-  int admin_fd;     /* -1: none: nobody owns this vault */
+  char *listen;    /* ADDRESS:PORT; port 0: a free one */
+  char *state_dir; /* the plugins' folders are made in it */
+  int admin_fd;    /* -1: none: nobody owns this vault */
 } SpParentOptions;
 
 /* Runs until SIGTERM or SIGINT.  Returns the exit status. */

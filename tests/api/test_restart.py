@@ -70,6 +70,40 @@ class Restart(TelegramCase):
         self.assertIn("Denied", self.settled(card)["text"])
 
 
+class Changes(Case):
+    """What was stored before a restart can be changed after it."""
+
+    def setUp(self):
+        self.v = self.vault()
+        self.v.put("db", "one")
+        self.agent = self.v.agent()
+        self.v.restart()
+        self.agent.port = self.v.port
+
+    def value(self):
+        number = self.agent.ask("db")["id"]
+        self.v.approve(number)
+        return self.agent.redeem(number).json["value"]
+
+    def test_a_new_version(self):
+        self.assertEqual(self.v.put("db", "two"), {"name": "db", "version": 2})
+        self.assertEqual(self.value(), "two")
+
+    def test_removal(self):
+        self.v.admin("secret", "rm", "db", "--yes")
+        self.assertEqual(self.v.admin("secret", "list")["items"], [])
+
+    def test_rotation(self):
+        self.assertEqual(self.v.admin("secret", "rotate")["secrets"], 1)
+        self.v.restart()
+        self.agent.port = self.v.port
+        self.assertEqual(self.value(), "one")
+
+    def test_revoking_an_agent(self):
+        self.v.admin("agent", "revoke", "builder", "--yes")
+        self.assert_problem(self.agent.post("db"), 401, "unauthorized")
+
+
 class Ends(Case):
     def test_nothing_runs_on(self):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL):
@@ -126,7 +160,7 @@ class Copies(Case):
         vault.end()
         shutil.copytree(vault.folder + "/state", vault.home + "/old")
         vault.start()
-        vault.put("db", "two")
+        vault.put("another", "two")
         until(lambda: vault.cli("audit", "verify").status == 0)
         vault.end()
         shutil.rmtree(vault.folder + "/state")
