@@ -72,7 +72,7 @@ set_token (SpAgentClient *client, SoupMessageHeaders *headers)
   memcpy (value, "Bearer ", strlen ("Bearer "));
   memcpy (value + strlen ("Bearer "), sp_secret_data (token), length);
   soup_message_headers_replace (headers, "Authorization", value);
-  sp_wipe (value, length);
+  sp_wipe (value, length + strlen ("Bearer "));
   g_free (value);
 }
 

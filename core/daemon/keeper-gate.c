@@ -318,6 +318,7 @@ sp_keeper_attach_gate (SpKeeper *keeper, int fd)
     sp_link_close (keeper->gate);
   g_clear_pointer (&keeper->gate, sp_link_unref);
   keeper->gate = sp_link_new (fd, &setup);
+  keeper->gate_since = g_get_monotonic_time ();
   sp_keeper_tell_gate (keeper);
 }
 

@@ -28,6 +28,7 @@ struct _SpKeeper {
 
   SpLink *gate;
   guint gate_backoff_ms;
+  gint64 gate_since; /* monotonic */
 
   /* From vault.unlock on. */
   gboolean unlocking, unlocked;

@@ -13,6 +13,7 @@
 
 #define FIRST_GATE_BACKOFF_MS 50u
 #define LAST_GATE_BACKOFF_MS 5000u
+#define HEALTHY_US (20 * G_USEC_PER_SEC)
 
 static gboolean
 start_gate (gpointer data)
@@ -26,6 +27,8 @@ start_gate (gpointer data)
 static void
 on_gate_exited (SpKeeper *keeper)
 {
+  if (g_get_monotonic_time () - keeper->gate_since > HEALTHY_US)
+    keeper->gate_backoff_ms = FIRST_GATE_BACKOFF_MS;
   if (keeper->gate != NULL)
     sp_link_close (keeper->gate);
   g_clear_pointer (&keeper->gate, sp_link_unref);

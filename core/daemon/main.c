@@ -22,7 +22,7 @@
 #define SECOND_FD 4
 
 typedef struct {
-  char *role, *listen, *state, *describe, *plugin_dir;
+  char *role, *listen, *state, *describe;
   gint admin_fd;
   gboolean owned, version;
 } Options;
@@ -34,7 +34,6 @@ options_clear (Options *options)
   g_free (options->listen);
   g_free (options->state);
   g_free (options->describe);
-  g_free (options->plugin_dir);
 }
 
 static int
@@ -117,8 +116,6 @@ main (int argc, char **argv)
     { "state", 0, 0, G_OPTION_ARG_FILENAME, &options.state, "folder of the store", "DIR" },
     { "admin-fd", 0, 0, G_OPTION_ARG_INT, &options.admin_fd, "descriptor of the admin channel",
       "N" },
-    { "plugin-dir", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &options.plugin_dir, NULL,
-      NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &options.version, "print the version", NULL },
     { NULL },
   };

@@ -20,6 +20,7 @@
 
 #define FIRST_BACKOFF_MS 100u
 #define LAST_BACKOFF_MS 5000u
+#define GRACE_MS 3000u /* for a plugin to close what it has open */
 #define HEALTHY_US (60 * G_USEC_PER_SEC)
 
 typedef struct _Parent Parent;
@@ -88,6 +89,18 @@ kill_child (Child *child)
     (void) kill (child->pid, SIGKILL);
 }
 
+/* At the end, when the last child is gone. */
+static void
+maybe_quit (Parent *parent)
+{
+  gboolean alive = parent->keeper != 0;
+
+  for (guint i = 0; i < SP_MAX_SLOTS; i++)
+    alive = alive || parent->children[i].pid != 0;
+  if (parent->ending && !alive)
+    g_main_loop_quit (parent->loop);
+}
+
 static void
 on_child_exit (GPid pid, gint status, gpointer data)
 {
@@ -100,6 +113,7 @@ on_child_exit (GPid pid, gint status, gpointer data)
   if (child->pid != pid)
     return;
   child->pid = 0;
+  maybe_quit (child->parent);
   if (child->parent->control >= 0)
     (void) sp_control_send (child->parent->control, SP_CONTROL_EXITED, child->slot, -1);
 }
@@ -169,6 +183,35 @@ on_control (int fd, GIOCondition condition, gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+typedef struct {
+  Parent *parent;
+  GPid pids[SP_MAX_SLOTS];
+} Leftover;
+
+static gboolean
+kill_leftover (gpointer data)
+{
+  const Leftover *leftover = data;
+
+  for (guint i = 0; i < SP_MAX_SLOTS; i++)
+    if (leftover->pids[i] != 0 && leftover->parent->children[i].pid == leftover->pids[i])
+      kill_child (&leftover->parent->children[i]);
+  return G_SOURCE_REMOVE;
+}
+
+/* They see their links close and stop by themselves: a store wants to close its files.  Whoever does
+ * not is killed. */
+static void
+end_children (Parent *parent)
+{
+  Leftover *leftover = g_new0 (Leftover, 1);
+
+  leftover->parent = parent;
+  for (guint i = 0; i < SP_MAX_SLOTS; i++)
+    leftover->pids[i] = parent->children[i].pid;
+  g_timeout_add_full (G_PRIORITY_DEFAULT, GRACE_MS, kill_leftover, leftover, g_free);
+}
+
 static void
 on_keeper_exit (GPid pid, gint status, gpointer data)
 {
@@ -177,10 +220,9 @@ on_keeper_exit (GPid pid, gint status, gpointer data)
   g_spawn_close_pid (pid);
   parent->keeper = 0;
   drop_control (parent);
-  for (guint i = 0; i < SP_MAX_SLOTS; i++)
-    kill_child (&parent->children[i]);
+  end_children (parent);
   if (parent->ending) {
-    g_main_loop_quit (parent->loop);
+    maybe_quit (parent);
     return;
   }
   if (g_get_monotonic_time () - parent->keeper_since > HEALTHY_US)
@@ -272,7 +314,7 @@ on_signal (gpointer data)
   if (parent->keeper != 0)
     (void) kill (parent->keeper, SIGTERM);
   else
-    g_main_loop_quit (parent->loop);
+    maybe_quit (parent);
   return G_SOURCE_CONTINUE;
 }
 

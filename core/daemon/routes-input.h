@@ -17,7 +17,7 @@ typedef struct {
   char token[SP_ROUTES_MAX_TOKEN + 1]; /* wiped by sp_route_input_clear() */
   char id[SP_ROUTES_MAX_ID + 1];
   char idempotency_key[128 + 1];
-  char cursor[128 + 1];
+  char cursor[172 + 1]; /* a name of 128 bytes as base64url fits */
   char nonce[128 + 1];
   guint limit;        /* 0: not given */
   guint wait;         /* seconds */

@@ -66,10 +66,6 @@ spawn (const SpDaemonSetup *setup, int child_fd, GError **error)
   g_ptr_array_add (argv, program);
   for (gsize i = 0; i < G_N_ELEMENTS (fixed); i++)
     g_ptr_array_add (argv, (gpointer) fixed[i]);
-  if (setup->plugin_dir != NULL) {
-    g_ptr_array_add (argv, (gpointer) "--plugin-dir");
-    g_ptr_array_add (argv, (gpointer) setup->plugin_dir);
-  }
   g_ptr_array_add (argv, NULL);
   return g_subprocess_launcher_spawnv (launcher, (const char *const *) argv->pdata, error);
 }

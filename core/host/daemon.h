@@ -13,7 +13,6 @@ typedef struct _SpDaemon SpDaemon;
 typedef struct {
   const char *listen;     /* "127.0.0.1:3737"; port 0: a free one */
   const char *state;      /* its folder */
-  const char *plugin_dir; /* NULL: the default one */
 } SpDaemonSetup;
 
 typedef struct {

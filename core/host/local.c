@@ -173,7 +173,6 @@ unlock_message (const char *id, gpointer data, GError **error)
     .vault = local->vault,
     .keys = local->keys,
     .anchor = local->anchor,
-    .plugin_dir = local->plugin_dir,
     .trust = TRUST,
     .tls_required = local->vault->tls_given && local->vault->tls_required,
     .statement = local->statement,

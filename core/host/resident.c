@@ -180,7 +180,8 @@ on_audit_head (SpResident *resident, const char *session, JsonObject *params)
   const char *head = NULL;
   gint64 seq = -1;
 
-  if (resident->anchor == NULL || resident->state != SP_RESIDENT_UNLOCKED ||
+  if (resident->anchor == NULL ||
+      (resident->state != SP_RESIDENT_UNLOCKING && resident->state != SP_RESIDENT_UNLOCKED) ||
       g_strcmp0 (session, resident->keeper_session) != 0)
     return;
   if (sp_json_get_string (params, "head", &head, NULL) &&

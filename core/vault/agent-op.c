@@ -15,6 +15,7 @@ sp_agent_op_free (SpAgentOp *op)
   g_free (op->digest);
   g_clear_pointer (&op->sealed, g_bytes_unref);
   g_clear_pointer (&op->request, sp_request_unref);
+  g_clear_pointer (&op->drop, sp_request_unref);
   g_free (op);
 }
 

@@ -14,6 +14,7 @@ typedef struct {
   /* create */
   char *key, *secret, *reason, *digest;
   guint ttl;
+  SpRequest *drop; /* the oldest, for which this one takes the place */
   /* redeem */
   GBytes *sealed;
   SpRequest *request;

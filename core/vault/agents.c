@@ -218,6 +218,22 @@ sp_vault_agent_add (SpVault *vault, JsonObject *params, SpVaultDone done, gpoint
   sp_journal_commit (vault->journal, txn, on_added, op);
 }
 
+static JsonObject *
+agent_to_object (const SpAgent *agent)
+{
+  JsonObject *object = json_object_new ();
+  g_autofree char *created = sp_time_format (agent->created_us);
+  g_autofree char *revoked = agent->revoked_us ? sp_time_format (agent->revoked_us) : NULL;
+
+  json_object_set_string_member (object, "agent", agent->name);
+  json_object_set_string_member (object, "created_at", created);
+  if (revoked != NULL)
+    json_object_set_string_member (object, "revoked_at", revoked);
+  else
+    json_object_set_null_member (object, "revoked_at");
+  return object;
+}
+
 static gint
 by_name (gconstpointer a, gconstpointer b)
 {
@@ -227,28 +243,33 @@ by_name (gconstpointer a, gconstpointer b)
 void
 sp_vault_agent_list (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data)
 {
+  static const char *const allowed[] = { "after:s", NULL };
   g_autofree gpointer *names = NULL;
-  JsonArray *items = json_array_new ();
+  GError *error = NULL;
+  const char *after, *next = NULL;
+  JsonArray *items;
   guint n = 0;
 
+  if (!sp_params_check (params, allowed, &error)) {
+    sp_answer_error (error, done, data);
+    return;
+  }
+  after = json_object_get_string_member_with_default (params, "after", "");
+  items = json_array_new ();
   names = g_hash_table_get_keys_as_array (vault->agents, &n);
   qsort (names, n, sizeof *names, by_name);
   for (guint i = 0; i < n; i++) {
     const SpAgent *agent = g_hash_table_lookup (vault->agents, names[i]);
-    JsonObject *object = json_object_new ();
-    g_autofree char *created = sp_time_format (agent->created_us);
 
-    json_object_set_string_member (object, "agent", agent->name);
-    json_object_set_string_member (object, "created_at", created);
-    if (agent->revoked_us != 0) {
-      g_autofree char *revoked = sp_time_format (agent->revoked_us);
-      json_object_set_string_member (object, "revoked_at", revoked);
-    } else {
-      json_object_set_null_member (object, "revoked_at");
+    if (strcmp (agent->name, after) <= 0)
+      continue;
+    if (json_array_get_length (items) == SP_PAGE) {
+      next = names[i - 1];
+      break;
     }
-    json_array_add_object_element (items, object);
+    json_array_add_object_element (items, agent_to_object (agent));
   }
-  sp_answer_json (sp_page_json (items, NULL), NULL, done, data);
+  sp_answer_json (sp_page_json (items, next), NULL, done, data);
 }
 
 /* ---- revoking: the agent and all that it asked for ------------------------------------------------------ */

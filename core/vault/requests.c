@@ -107,6 +107,13 @@ build_request (SpAgentOp *op, const SpStoredSecret *secret)
 static void
 on_created (SpVault *vault, SpRequest *request, const GError *error, gpointer data)
 {
+  SpAgentOp *op = data;
+  g_autoptr (SpRequest) drop = g_steal_pointer (&op->drop);
+
+  if (drop != NULL && error == NULL)
+    sp_vault_drop_request (vault, drop);
+  if (drop != NULL)
+    sp_vault_end_change (vault, drop, NULL);
   request->fresh = FALSE;
   sp_agent_op_changed (vault, request, error, data);
   /* It never was: those who wait for it find nothing and start over. */
@@ -139,7 +146,8 @@ make_request (SpAgentOp *op, const SpStoredSecret *secret)
 
   if (drop != NULL) {
     sp_txn_put (txn, SP_TABLE_REQUESTS, drop->id, NULL);
-    sp_vault_drop_request (vault, drop);
+    drop->busy = TRUE;
+    op->drop = sp_request_ref (drop);
   }
   sp_txn_audit (txn, "request.created", "request", request->id, "agent", request->agent, "secret",
                 request->secret, "code", request->code, NULL);

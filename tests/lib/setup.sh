@@ -5,7 +5,8 @@
 # line says how it went, whatever happened.
 # shellcheck shell=bash
 
-readonly TREE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+TREE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+readonly TREE
 readonly PACKAGES=$TREE/tests/lib/packages.txt
 readonly STARTED=$EPOCHREALTIME
 ASSUME_YES=no

@@ -27,6 +27,8 @@ LAYERS = {
     "guest": {"base"},
 }
 MAX_LINES = 500
+# A test's scenarios may stay together.
+MAX_TEST_LINES = 560
 # Longest function; and how many may be longer than SOFT, of all.
 MAX_FUNCTION, SOFT_FUNCTION, SOFT_SHARE = 80, 60, 0.01
 # Half of all functions are shorter than this.
@@ -101,9 +103,9 @@ def _name_before(lines, start):
 # ---- the checks: each gives (line, rule, what) ---------------------------------------------------
 
 def check_length(path, text):
-    count = text.count("\n")
-    if count > MAX_LINES:
-        yield 1, "file-length", f"{count} lines; at most {MAX_LINES}"
+    count, most = text.count("\n"), MAX_TEST_LINES if path.startswith("tests/") else MAX_LINES
+    if count > most:
+        yield 1, "file-length", f"{count} lines; at most {most}"
 
 
 def check_opening(path, text):
@@ -124,7 +126,7 @@ def check_calls(path, text):
         name, number = found[1], code.count("\n", 0, found.start()) + 1
         if name in banned:
             yield number, "call", f"{name}(): {banned[name]}"
-        if name in RESERVED and path != RESERVED[name]:
+        if name in RESERVED and path != RESERVED[name] and not is_test:
             yield number, "call", f"{name}(): only the bounded reader may parse JSON"
     for found in re.finditer(r"\bgoto\b", code):
         yield code.count("\n", 0, found.start()) + 1, "goto", "goto: use automatic cleanup"
