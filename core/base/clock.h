@@ -8,8 +8,8 @@
 #include <gio/gio.h>
 
 typedef struct {
-  gint64 (*boot_ms) (gpointer data); /* CLOCK_BOOTTIME */
-  gint64 (*wall_us) (gpointer data); /* since the epoch, UTC */
+  gint64 (*boot_ms) (gpointer data);      /* CLOCK_BOOTTIME */
+  gint64 (*wall_us) (gpointer data);      /* since the epoch, UTC */
   const char *(*boot_id) (gpointer data); /* which boot boot_ms counts from; the clock's */
   gpointer data;
 } SpClock;

@@ -16,6 +16,7 @@
 #include "base/secret.h"
 
 #define READ_CHUNK 65536u
+#define MAX_QUEUED (64u * 1024u * 1024u) /* of a peer that does not read */
 
 typedef struct {
   SpLink *link;
@@ -24,6 +25,7 @@ typedef struct {
   SpLinkDone done;
   gpointer data;
   GSource *timer;
+  gboolean too_large;
 } Waiting;
 
 struct _SpLinkCall {
@@ -194,8 +196,19 @@ watch_writable (SpLink *link)
   g_source_attach (link->writer, link->context);
 }
 
-/* Write what the socket takes now.  FALSE: the link was cut. */
-static gboolean
+/* The peer does not take what we write.  The reader will find the end of the stream, from the main
+ * loop: a call must never end before it has returned. */
+static void
+give_up_writing (SpLink *link)
+{
+  (void) shutdown (link->fd, SHUT_RDWR);
+  g_queue_clear_full (&link->out, (GDestroyNotify) g_bytes_unref);
+  link->out_done = link->out_length = 0;
+  source_clear (&link->writer);
+}
+
+/* Write what the socket takes now. */
+static void
 flush (SpLink *link)
 {
   while (!g_queue_is_empty (&link->out)) {
@@ -207,11 +220,11 @@ flush (SpLink *link)
       continue;
     if (n < 0 && errno == EAGAIN) {
       watch_writable (link);
-      return TRUE;
+      return;
     }
     if (n < 0) {
-      cut (link, "cannot write to the other process: %s", g_strerror (errno));
-      return FALSE;
+      give_up_writing (link);
+      return;
     }
     link->out_done += (gsize) n;
     link->out_length -= (gsize) n;
@@ -221,7 +234,6 @@ flush (SpLink *link)
     }
   }
   source_clear (&link->writer);
-  return TRUE;
 }
 
 static gboolean
@@ -230,7 +242,7 @@ on_writable (int fd, GIOCondition condition, gpointer data)
   SpLink *link = data;
 
   sp_link_ref (link);
-  (void) flush (link);
+  flush (link);
   sp_link_unref (link);
   return G_SOURCE_CONTINUE; /* destroyed by flush() when nothing is left */
 }
@@ -243,8 +255,10 @@ send_frame (SpLink *link, SpFrameKind kind, guint32 id, guint32 method, GVariant
 
   link->out_length += g_bytes_get_size (frame);
   g_queue_push_tail (&link->out, frame);
-  if (link->writer == NULL)
-    (void) flush (link);
+  if (link->out_length > MAX_QUEUED)
+    give_up_writing (link);
+  else if (link->writer == NULL)
+    flush (link);
 }
 
 static gboolean
@@ -265,7 +279,9 @@ fail_later (gpointer data)
 {
   Waiting *waiting = data;
   g_autoptr (GError) error =
-      g_error_new_literal (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the other process is gone");
+      waiting->too_large
+          ? g_error_new_literal (SP_PROBLEM, SP_PROBLEM_TOO_LARGE, "the call is too large")
+          : g_error_new_literal (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the other process is gone");
 
   if (waiting->done != NULL)
     waiting->done (NULL, NULL, error, waiting->data);
@@ -295,7 +311,8 @@ sp_link_call (SpLink *link, guint method, GVariant *args, GBytes *blob, guint ti
   waiting->method = method;
   waiting->done = done;
   waiting->data = data;
-  if (!link->open || !sp_frame_fits (value, blob)) {
+  waiting->too_large = !sp_frame_fits (value, blob);
+  if (!link->open || waiting->too_large) {
     g_source_unref (attach_timer (link, 0, fail_later, waiting, waiting_free));
     return;
   }

@@ -413,6 +413,22 @@ sp_rpc_fail (SpRpc *rpc, const char *id, const GError *error)
   sp_rpc_send (rpc, message);
 }
 
+/* Answer what has an id and is a request; drop everything else. */
+static void
+refuse_line (SpRpc *rpc, const char *line, gsize length, const GError *error)
+{
+  g_autoptr (JsonNode) root = sp_json_parse (line, length, 0, NULL);
+  const char *id = NULL;
+
+  if (root != NULL && JSON_NODE_HOLDS_OBJECT (root) &&
+      json_object_has_member (json_node_get_object (root), "method"))
+    (void) sp_json_get_string (json_node_get_object (root), "id", &id, NULL);
+  if (id != NULL)
+    sp_rpc_fail (rpc, id, error);
+  else
+    g_debug ("rpc: a line was dropped: %s", error->message);
+}
+
 static void
 take_line (SpRpc *rpc, char *line, gsize length)
 {
@@ -425,7 +441,7 @@ take_line (SpRpc *rpc, char *line, gsize length)
   if (message != NULL)
     rpc->func (rpc, message, rpc->data);
   else
-    g_debug ("rpc: a line was dropped: %s", error->message);
+    refuse_line (rpc, line, length, error);
 }
 
 static void

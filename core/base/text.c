@@ -24,7 +24,7 @@ sp_text_clean (const char *text, gsize max_chars)
 {
   GString *out = g_string_new (NULL);
   gboolean space = FALSE;
-  gsize n = 0;
+  gsize n = 0, cut_at = 0; /* where the ellipsis would go */
 
   for (const char *p = text; *p != 0; p = g_utf8_next_char (p)) {
     gunichar c = g_utf8_get_char (p);
@@ -36,7 +36,7 @@ sp_text_clean (const char *text, gsize max_chars)
     if (is_hidden (c))
       continue;
     if (n + (space ? 2 : 1) > max_chars) {
-      g_string_append (out, "…");
+      g_string_append (g_string_truncate (out, cut_at), "…");
       break;
     }
     if (space) {
@@ -45,7 +45,8 @@ sp_text_clean (const char *text, gsize max_chars)
     }
     g_string_append_unichar (out, c);
     space = FALSE;
-    n++;
+    if (++n < max_chars)
+      cut_at = out->len;
   }
   return g_string_free (out, FALSE);
 }

@@ -230,7 +230,8 @@ on_poll_over (gpointer data)
   LongPoll *poll = data;
 
   poll->timer = 0;
-  sp_vault_get_now (poll->keeper->vault, poll->wait);
+  if (poll->wait != NULL)
+    sp_vault_get_now (poll->keeper->vault, poll->wait);
   return G_SOURCE_REMOVE;
 }
 

@@ -58,16 +58,17 @@ SpRequest *
 sp_agent_op_request (SpAgentOp *op, void (*again) (gpointer))
 {
   SpRequest *request = g_hash_table_lookup (op->vault->by_id, op->id);
+  GError *error = NULL;
 
   if (request == NULL || !g_str_equal (request->agent_id, op->agent_id)) {
     sp_agent_op_fail (op, g_error_new (SP_PROBLEM, SP_PROBLEM_NOT_FOUND, "no request %s", op->id));
     return NULL;
   }
-  if (request->busy || sp_vault_expire_if_due (op->vault, request)) {
-    sp_request_park (request, again, op);
-    return NULL;
-  }
-  return request;
+  if (sp_request_ready (op->vault, request, again, op, &error))
+    return request;
+  if (error != NULL)
+    sp_agent_op_fail (op, error);
+  return NULL;
 }
 
 void

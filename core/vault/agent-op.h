@@ -11,6 +11,7 @@ typedef struct {
   SpVault *vault;
   char *agent_id, *agent;
   char *id;
+  gpointer *ret_wait; /* get: the caller's handle, cleared when it no longer waits */
   /* create */
   char *key, *secret, *reason, *digest;
   guint ttl;

@@ -279,6 +279,7 @@ on_revoked (const GError *error, gpointer data)
 {
   AgentOp *op = data;
 
+  op->vault->going_agent = NULL;
   if (error != NULL)
     sp_answer_error (g_error_copy (error), op->done, op->data);
   else {
@@ -309,6 +310,7 @@ agent_revoke_run (gpointer data)
   stored = g_variant_ref_sink (agent_to_variant (agent));
   op->next = sp_agent_from_variant (stored, NULL);
   op->next->revoked_us = sp_clock_wall_us (op->vault->clock);
+  op->vault->going_agent = op->name;
   txn = sp_vault_txn (op->vault);
   put_agent (op->vault, txn, op->next);
   sp_txn_audit (txn, "agent.revoked", "agent", op->name, NULL);

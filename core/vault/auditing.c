@@ -6,7 +6,7 @@
 #include "vault/vault-private.h"
 
 #define ENTRY_TYPE "(txsa{ss}ay)"
-#define SHOW_LIMIT 200u /* a line of the admin channel must hold them */
+#define SHOW_LIMIT 100u /* a line of the admin channel must hold them */
 #define VERIFY_LIMIT 500u
 
 typedef struct {
@@ -15,7 +15,8 @@ typedef struct {
   guint limit;
   guint64 last; /* seq of the newest row seen */
   guint8 mac[SP_MAC_LENGTH];
-  guint64 entries, first_bad, until; /* verify */
+  guint64 entries, first_bad, until; /* verify: up to this entry, whose MAC is known */
+  char *until_head;
   SpVaultDone done;
   gpointer data;
 } Op;
@@ -152,6 +153,9 @@ verify_answer (Op *op)
   /* Every entry up to where the log stood when this began; fewer is a bad end. */
   if (op->first_bad == 0 && op->last < op->until)
     op->first_bad = op->last + 1;
+  /* A chain that is whole in itself, but not ours. */
+  else if (op->first_bad == 0 && !g_str_equal (head, op->until_head))
+    op->first_bad = op->until;
   json_node_take_object (node, object);
   json_object_set_boolean_member (object, "ok", op->first_bad == 0);
   json_object_set_int_member (object, "entries", (gint64) op->entries);
@@ -161,6 +165,7 @@ verify_answer (Op *op)
   else
     json_object_set_null_member (object, "first_bad");
   sp_answer_json (node, NULL, op->done, op->data);
+  g_free (op->until_head);
   g_free (op);
 }
 
@@ -172,6 +177,7 @@ on_verified (gboolean more, const GError *error, gpointer data)
 
   if (error != NULL) {
     sp_answer_error (g_error_copy (error), op->done, op->data);
+    g_free (op->until_head);
     g_free (op);
   } else if (more && op->first_bad == 0 && op->last < op->until) {
     op->vault->ports->scan (op->vault->ports->port, SP_TABLE_AUDIT, key, VERIFY_LIMIT, verify_row,
@@ -195,6 +201,7 @@ sp_vault_audit_verify (SpVault *vault, JsonObject *params, SpVaultDone done, gpo
   op = g_new0 (Op, 1);
   op->vault = vault;
   op->until = sp_journal_seq (vault->journal);
+  op->until_head = sp_journal_head_hex (vault->journal);
   op->done = done;
   op->data = data;
   vault->ports->scan (vault->ports->port, SP_TABLE_AUDIT, NULL, VERIFY_LIMIT, verify_row,

@@ -6,6 +6,9 @@
 #include "base/problem.h"
 #include "vault/vault-private.h"
 
+/* After a failed write: how long until expiry tries again. */
+#define HOLD_MS 1000
+
 typedef struct {
   SpVault *vault;
   SpRequest *request;
@@ -82,6 +85,8 @@ sp_vault_end_change (SpVault *vault, SpRequest *request, const SpRequest *next)
     sp_vault_notify (vault);
     sp_vault_arm (vault);
   }
+  if (next == NULL)
+    sp_vault_arm (vault);
   run_all (&request->parked);
 }
 
@@ -96,6 +101,8 @@ on_committed (const GError *error, gpointer data)
    * so that nobody begins another change in between. */
   if (error == NULL)
     sp_request_assign (request, next);
+  else
+    change->vault->hold_until_ms = sp_clock_boot_ms (change->vault->clock) + HOLD_MS;
   if (change->changed != NULL)
     change->changed (change->vault, request, error, change->data);
   sp_vault_end_change (change->vault, request, error == NULL ? next : NULL);
@@ -124,7 +131,8 @@ sp_vault_expire_if_due (SpVault *vault, SpRequest *request)
   SpTxn *txn;
 
   if (!sp_request_is_open (request) || request->busy ||
-      sp_deadline_left_ms (&request->deadline, vault->clock) > 0)
+      sp_deadline_left_ms (&request->deadline, vault->clock) > 0 ||
+      sp_clock_boot_ms (vault->clock) < vault->hold_until_ms)
     return FALSE;
   next = sp_request_copy (request);
   (void) sp_request_move (next, SP_REQUEST_EXPIRED);
@@ -133,4 +141,21 @@ sp_vault_expire_if_due (SpVault *vault, SpRequest *request)
                 request->secret, "was", sp_request_status_name (request->status), NULL);
   sp_vault_change (vault, request, next, txn, NULL, NULL);
   return TRUE;
+}
+
+gboolean
+sp_request_ready (SpVault *vault, SpRequest *request, void (*func) (gpointer), gpointer data,
+                  GError **error)
+{
+  gboolean due =
+      sp_request_is_open (request) && sp_deadline_left_ms (&request->deadline, vault->clock) == 0;
+
+  if (request->busy || sp_vault_expire_if_due (vault, request)) {
+    sp_request_park (request, func, data);
+    return FALSE;
+  }
+  if (due)
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_STORE,
+                 "request %s is over, but the store can't write that down", request->id);
+  return !due;
 }

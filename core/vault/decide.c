@@ -101,15 +101,14 @@ admin_run (gpointer data)
   GError *error = NULL;
   SpTxn *txn;
 
-  if (request != NULL && (request->busy || sp_vault_expire_if_due (vault, request))) {
-    sp_request_park (request, admin_run, op);
-    return;
-  }
-  if (request == NULL)
+  if (request != NULL && !sp_request_ready (vault, request, admin_run, op, &error)) {
+    if (error == NULL)
+      return;
+  } else if (request == NULL)
     error = g_error_new (SP_PROBLEM, SP_PROBLEM_NOT_FOUND, "no request %s", op->id);
   else
     next = sp_request_copy (request);
-  if (request != NULL && !sp_request_move (next, op->to))
+  if (next != NULL && !sp_request_move (next, op->to))
     error = why_not (request, op->to);
   if (error != NULL || !grant_fits (op, request, &error)) {
     sp_answer_error (error, op->done, op->data);

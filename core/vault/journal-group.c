@@ -23,10 +23,11 @@ keep_text (Group *group, const char *text)
   return copy;
 }
 
-static void
-add_write (SpJournal *journal, Group *group, const char *table, const char *key, GVariant *value)
+/* @value NULL: the row goes.  The sealed form, which belongs to @group. */
+static GBytes *
+add_write (SpJournal *journal, Group *group, const char *table, const char *key, gint64 expect,
+           GVariant *value)
 {
-  gint64 expect = sp_journal_revision (journal, table, key);
   SpWrite write = { keep_text (group, table), keep_text (group, key), expect, NULL };
 
   if (value != NULL) {
@@ -34,8 +35,16 @@ add_write (SpJournal *journal, Group *group, const char *table, const char *key,
     g_ptr_array_add (group->values, write.value);
   }
   g_array_append_val (group->writes, write);
-  if (!g_str_equal (table, SP_TABLE_AUDIT))
-    sp_journal_set_revision (journal->group_revisions, table, key, value ? expect + 1 : 0);
+  return write.value;
+}
+
+static void
+add_row (SpJournal *journal, Group *group, const SpJournalRow *row)
+{
+  gint64 expect = sp_row_set_revision (journal->rows, row->table, row->key);
+  GBytes *sealed = add_write (journal, group, row->table, row->key, expect, row->value);
+
+  sp_row_set_put (journal->rows, row->table, row->key, expect + 1, sealed);
 }
 
 static void
@@ -51,7 +60,7 @@ add_entry (SpJournal *journal, Group *group, SpAuditEntry *entry)
   memcpy (head->mac, entry->mac, SP_MAC_LENGTH);
   key = sp_audit_key (entry->seq);
   value = g_variant_ref_sink (sp_audit_to_variant (entry));
-  add_write (journal, group, SP_TABLE_AUDIT, key, value);
+  (void) add_write (journal, group, SP_TABLE_AUDIT, key, 0, value);
 }
 
 static void
@@ -62,21 +71,18 @@ add_head (SpJournal *journal, Group *group)
 
   head->batches++;
   head->wall_us = MAX (head->wall_us, sp_clock_wall_us (journal->clock));
-  value = g_variant_ref_sink (g_variant_new (
-      "(tt@ayx)", head->batches, head->seq,
-      g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, head->mac, SP_MAC_LENGTH, 1), head->wall_us));
-  add_write (journal, group, SP_TABLE_META, SP_HEAD_KEY, value);
+  sp_row_set_digest (journal->rows, head->rows);
+  value = g_variant_ref_sink (sp_journal_head_to_variant (head));
+  (void) add_write (journal, group, SP_TABLE_META, SP_HEAD_KEY, journal->group_head_revision++,
+                    value);
 }
 
 static void
 add_txn (SpJournal *journal, Group *group, SpTxn *txn)
 {
   g_array_append_val (group->starts, group->writes->len);
-  for (guint i = 0; i < txn->rows->len; i++) {
-    const SpJournalRow *row = g_ptr_array_index (txn->rows, i);
-
-    add_write (journal, group, row->table, row->key, row->value);
-  }
+  for (guint i = 0; i < txn->rows->len; i++)
+    add_row (journal, group, g_ptr_array_index (txn->rows, i));
   for (guint i = 0; i < txn->entries->len; i++)
     add_entry (journal, group, g_ptr_array_index (txn->entries, i));
   add_head (journal, group);
@@ -108,8 +114,8 @@ sp_journal_send_group (SpJournal *journal, SpPluginWritten written)
 
   group_init (&group);
   journal->group_head = journal->head;
-  g_clear_pointer (&journal->group_revisions, g_hash_table_unref);
-  journal->group_revisions = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  journal->group_head_revision = journal->head_revision;
+  sp_row_set_begin (journal->rows);
   for (guint i = 0; i < journal->group->len; i++)
     add_txn (journal, &group, g_ptr_array_index (journal->group, i));
   for (guint i = 0; i < journal->group->len; i++) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vault/journal.h"
+#include "vault/row-set.h"
 
 typedef struct {
   char *table;
@@ -23,16 +24,17 @@ typedef struct {
   guint64 seq;
   guint8 mac[SP_MAC_LENGTH];
   gint64 wall_us;
+  guint8 rows[SP_DIGEST_LENGTH]; /* of all rows but this one and the audit log's */
 } SpJournalHead;
 
 struct _SpJournal {
   SpKeys *keys;
   const SpVaultPorts *ports;
   const SpClock *clock;
-  GHashTable *revisions; /* "table/key" -> gint64 */
+  SpRowSet *rows; /* as in the store, and as the group on its way will leave it */
+  gint64 head_revision, group_head_revision; /* of the head row */
   GQueue waiting;
   GPtrArray *group; /* of SpTxn, on its way */
-  GHashTable *group_revisions;
   SpJournalHead head, group_head;
   gboolean dead;
   guint planned, retry, limiter;
@@ -45,11 +47,8 @@ GBytes *sp_journal_seal_row (SpJournal *journal, const char *table, const char *
 /* Without remembering the revision. */
 GVariant *sp_journal_unseal_row (SpJournal *journal, const char *table, const char *key,
                                  gint64 revision, GBytes *sealed, const char *type, GError **error);
-void sp_journal_set_revision (GHashTable *revisions, const char *table, const char *key,
-                              gint64 revision);
-/* In the group that is being built, or else as it is in the store; 0: no such row. */
-gint64 sp_journal_revision (SpJournal *journal, const char *table, const char *key);
 gboolean sp_journal_head_from_variant (GVariant *value, SpJournalHead *ret_head);
+GVariant *sp_journal_head_to_variant (const SpJournalHead *head); /* floating */
 
 /* ---- journal-group.c ---------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* journal-rows.c - rows as they lie in the store, and which revision each of them has
  *
- * A row is sealed for its place and revision, so that the store can't move it or bring back an old one
- * unnoticed.
+ * A row is sealed for its place and revision, so that the store can't change or move it; that it does
+ * not bring an old one back is held by the digest in the head row.
  */
 #include <string.h>
 
@@ -51,61 +51,80 @@ sp_journal_unseal_row (SpJournal *journal, const char *table, const char *key, g
   return g_steal_pointer (&value);
 }
 
-static char *
-revision_key (const char *table, const char *key)
-{
-  return g_strconcat (table, "/", key, NULL);
-}
-
-void
-sp_journal_set_revision (GHashTable *revisions, const char *table, const char *key, gint64 revision)
-{
-  g_hash_table_insert (revisions, revision_key (table, key),
-                       g_memdup2 (&revision, sizeof revision));
-}
-
 GVariant *
 sp_journal_open_row (SpJournal *journal, const char *table, const char *key, gint64 revision,
                      GBytes *sealed, const char *type, GError **error)
 {
+  return sp_journal_unseal_row (journal, table, key, revision, sealed, type, error);
+}
+
+GVariant *
+sp_journal_load_row (SpJournal *journal, const char *table, const char *key, gint64 revision,
+                     GBytes *sealed, const char *type, GError **error)
+{
   GVariant *value = sp_journal_unseal_row (journal, table, key, revision, sealed, type, error);
 
-  /* Audit rows are written once and never again: no need to remember their revisions. */
-  if (value != NULL && !g_str_equal (table, SP_TABLE_AUDIT))
-    sp_journal_set_revision (journal->revisions, table, key, revision);
+  if (value != NULL)
+    sp_row_set_put (journal->rows, table, key, revision, sealed);
   return value;
+}
+
+static gboolean
+take_bytes (GVariant *value, gsize child, guint8 *to, gsize wanted)
+{
+  g_autoptr (GVariant) bytes = g_variant_get_child_value (value, child);
+  gsize length;
+  gconstpointer data = g_variant_get_fixed_array (bytes, &length, 1);
+
+  if (length != wanted)
+    return FALSE;
+  memcpy (to, data, wanted);
+  return TRUE;
 }
 
 gboolean
 sp_journal_head_from_variant (GVariant *value, SpJournalHead *ret_head)
 {
-  g_autoptr (GVariant) mac = g_variant_get_child_value (value, 2);
-  gsize length;
-  gconstpointer data = g_variant_get_fixed_array (mac, &length, 1);
+  g_variant_get (value, SP_HEAD_TYPE, &ret_head->batches, &ret_head->seq, NULL, &ret_head->wall_us,
+                 NULL);
+  return take_bytes (value, 2, ret_head->mac, SP_MAC_LENGTH) &&
+         take_bytes (value, 4, ret_head->rows, SP_DIGEST_LENGTH);
+}
 
-  if (length != SP_MAC_LENGTH)
-    return FALSE;
-  memcpy (ret_head->mac, data, SP_MAC_LENGTH);
-  g_variant_get (value, "(tt@ayx)", &ret_head->batches, &ret_head->seq, NULL, &ret_head->wall_us);
-  return TRUE;
+GVariant *
+sp_journal_head_to_variant (const SpJournalHead *head)
+{
+  return g_variant_new (
+      "(tt@ayx@ay)", head->batches, head->seq,
+      g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, head->mac, SP_MAC_LENGTH, 1), head->wall_us,
+      g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, head->rows, SP_DIGEST_LENGTH, 1));
 }
 
 gboolean
-sp_journal_load_head (SpJournal *journal, GVariant *head, GError **error)
+sp_journal_load_head (SpJournal *journal, gint64 revision, GBytes *sealed, GError **error)
 {
-  if (sp_journal_head_from_variant (head, &journal->head))
+  g_autoptr (GVariant) value = sp_journal_unseal_row (journal, SP_TABLE_META, SP_HEAD_KEY, revision,
+                                                      sealed, SP_HEAD_TYPE, error);
+
+  if (value == NULL)
+    return FALSE;
+  journal->head_revision = revision;
+  if (sp_journal_head_from_variant (value, &journal->head))
     return TRUE;
   g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "the head row makes no sense");
   return FALSE;
 }
 
-gint64
-sp_journal_revision (SpJournal *journal, const char *table, const char *key)
+gboolean
+sp_journal_check_rows (SpJournal *journal, GError **error)
 {
-  g_autofree char *name = revision_key (table, key);
-  const gint64 *revision = g_hash_table_lookup (journal->group_revisions, name);
+  guint8 digest[SP_DIGEST_LENGTH];
 
-  if (revision == NULL)
-    revision = g_hash_table_lookup (journal->revisions, name);
-  return revision ? *revision : 0;
+  sp_row_set_digest (journal->rows, digest);
+  if (memcmp (digest, journal->head.rows, sizeof digest) == 0)
+    return TRUE;
+  g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
+                       "the store's rows are not those of its last entry: some were set back, "
+                       "added or removed; restore the store from a back-up");
+  return FALSE;
 }

@@ -112,7 +112,7 @@ sp_journal_new (SpKeys *keys, const SpVaultPorts *ports, const SpClock *clock)
   journal->keys = keys;
   journal->ports = ports;
   journal->clock = clock;
-  journal->revisions = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  journal->rows = sp_row_set_new ();
   return journal;
 }
 
@@ -128,8 +128,7 @@ sp_journal_free (SpJournal *journal)
   for (guint i = 0; journal->group != NULL && i < journal->group->len; i++)
     sp_txn_free (g_ptr_array_index (journal->group, i));
   g_clear_pointer (&journal->group, g_ptr_array_unref);
-  g_clear_pointer (&journal->group_revisions, g_hash_table_unref);
-  g_hash_table_unref (journal->revisions);
+  sp_row_set_free (journal->rows);
   g_free (journal);
 }
 
@@ -233,24 +232,27 @@ finish_group (SpJournal *journal, const GError *error)
 static void
 accept_group (SpJournal *journal)
 {
-  GHashTableIter iter;
-  gpointer name, revision;
   gboolean moved = journal->group_head.seq != journal->head.seq;
 
-  g_hash_table_iter_init (&iter, journal->group_revisions);
-  while (g_hash_table_iter_next (&iter, &name, &revision))
-    if (*(gint64 *) revision == 0)
-      g_hash_table_remove (journal->revisions, name);
-    else
-      g_hash_table_insert (journal->revisions, g_strdup (name),
-                           g_memdup2 (revision, sizeof (gint64)));
   journal->head = journal->group_head;
+  journal->head_revision = journal->group_head_revision;
   if (moved) {
     g_autofree char *hex = sp_journal_head_hex (journal);
 
     journal->ports->audit_head (journal->ports->port, journal->head.seq, hex);
   }
   finish_group (journal, NULL);
+}
+
+/* Nothing of it was written. */
+static void
+reject_group (SpJournal *journal)
+{
+  g_autoptr (GError) error = g_error_new_literal (
+      SP_PROBLEM, SP_PROBLEM_STORE, "the store could not write; nothing was changed; try again");
+
+  sp_row_set_undo (journal->rows);
+  finish_group (journal, error);
 }
 
 static void
@@ -298,10 +300,7 @@ on_head_read (GBytes *value, gint64 revision, const GError *error, gpointer data
   } else if (found.batches == journal->group_head.batches) {
     accept_group (journal);
   } else if (found.batches == journal->head.batches) {
-    g_autoptr (GError) failed = g_error_new_literal (
-        SP_PROBLEM, SP_PROBLEM_STORE, "the store could not write; nothing was changed; try again");
-
-    finish_group (journal, failed);
+    reject_group (journal);
   } else {
     die (journal, "the store holds another history than this vault's");
   }

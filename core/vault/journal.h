@@ -6,7 +6,7 @@
  * fails leaves no trace in the chain.
  *
  * Every batch also writes the head row: how many batches there ever were, the end of the audit chain,
- * the wall clock.  When the store dies with a group on its way, the head row tells afterwards whether
+ * the wall clock, and a digest of all rows.  When the store dies with a group on its way, the head row tells afterwards whether
  * the group is there.  If it is neither there nor not there, someone else wrote: that is fatal.
  */
 #pragma once
@@ -27,16 +27,21 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpJournal, sp_journal_free)
 
 /* ---- loading: before the first transaction ------------------------------------------------------ */
 
-/* The row @key of @table as it was sealed, of type @type.  Remembers the revision. */
+/* The row @key of @table as it was sealed, of type @type.  While loading: the row is there. */
+GVariant *sp_journal_load_row (SpJournal *journal, const char *table, const char *key,
+                               gint64 revision, GBytes *sealed, const char *type, GError **error);
+/* The same for a row that is only looked at. */
 GVariant *sp_journal_open_row (SpJournal *journal, const char *table, const char *key,
                                gint64 revision, GBytes *sealed, const char *type, GError **error);
-/* Take over the head row's content. */
-gboolean sp_journal_load_head (SpJournal *journal, GVariant *head, GError **error);
+/* Take over the head row. */
+gboolean sp_journal_load_head (SpJournal *journal, gint64 revision, GBytes *sealed, GError **error);
+/* All rows are loaded: they must be those that the head row was written with. */
+gboolean sp_journal_check_rows (SpJournal *journal, GError **error);
 
 #define SP_TABLE_META "meta"
 #define SP_TABLE_AUDIT "audit"
 #define SP_HEAD_KEY "head"
-#define SP_HEAD_TYPE "(ttayx)" /* batches, audit seq, audit MAC, wall clock in µs */
+#define SP_HEAD_TYPE "(ttayxay)" /* batches, audit seq and MAC, wall clock in µs, rows' digest */
 
 guint64 sp_journal_seq (const SpJournal *journal);
 char *sp_journal_head_hex (const SpJournal *journal);

@@ -167,7 +167,8 @@ outcome_text (const SpRequest *request)
   g_autofree char *when = decided ? sp_time_format (request->decided_us) : NULL;
   g_autofree char *time = request->grant_s ? duration_text (request->grant_s) : NULL;
 
-  if (!decided)
+  /* Who revoked it is in the audit log; decided_by is who approved it. */
+  if (!decided || request->status == SP_REQUEST_REVOKED)
     return g_strdup (word);
   return g_strdup_printf ("%s by %s at %s%s%s", word, request->decided_by, when,
                           time ? " for " : "", time ? time : "");
@@ -192,13 +193,27 @@ work_free (Work *work)
 
 static void next_work (SpVault *vault, const char *notifier);
 
+static gboolean
+try_again (gpointer data)
+{
+  Work *work = data;
+
+  g_hash_table_remove (work->vault->notify_busy, work->notifier);
+  next_work (work->vault, work->notifier);
+  work_free (work);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 on_settled_stored (SpVault *vault, SpRequest *request, const GError *error, gpointer data)
 {
   Work *work = data;
 
-  if (error != NULL)
+  if (error != NULL) {
     g_warning ("request %s: settling could not be stored: %s", request->id, error->message);
+    g_timeout_add (RETRY_MS, try_again, work);
+    return;
+  }
   g_hash_table_remove (vault->notify_busy, work->notifier);
   work_free (work);
 }
@@ -224,17 +239,6 @@ store_settled (gpointer data)
                    work);
 }
 
-static gboolean
-try_again (gpointer data)
-{
-  Work *work = data;
-
-  g_hash_table_remove (work->vault->notify_busy, work->notifier);
-  next_work (work->vault, work->notifier);
-  work_free (work);
-  return G_SOURCE_REMOVE;
-}
-
 static void
 on_work_done (const GError *error, gpointer data)
 {
@@ -244,6 +248,7 @@ on_work_done (const GError *error, gpointer data)
 
   if (error != NULL && !refused) {
     g_warning ("notify %s: %s", work->notifier, error->message);
+    work->request->failures++;
     g_timeout_add (RETRY_MS, try_again, work);
     return;
   }
@@ -274,17 +279,20 @@ is_unsettled (const SpRequest *request, const char *notifier)
 static SpRequest *
 pick (SpVault *vault, const char *notifier, gboolean settling)
 {
+  SpRequest *best = NULL;
+
   for (guint i = 0; i < vault->live->len; i++) {
     SpRequest *request = g_ptr_array_index (vault->live, i);
     gboolean pending = request->status == SP_REQUEST_PENDING;
+    gboolean due = settling ? !pending && !request->busy
+                            : pending && !g_hash_table_contains (request->posted, notifier);
 
-    if (request->fresh || !is_unsettled (request, notifier))
-      continue;
-    if (settling ? !pending && !request->busy
-                 : pending && !g_hash_table_contains (request->posted, notifier))
-      return request;
+    /* One that fails again and again must not keep the others from being shown. */
+    if (due && !request->fresh && is_unsettled (request, notifier) &&
+        (best == NULL || request->failures < best->failures))
+      best = request;
   }
-  return NULL;
+  return best;
 }
 
 static void

@@ -59,6 +59,7 @@ typedef struct {
   GPtrArray *parked;  /* operations that wait for that: SpParked */
   GPtrArray *watched; /* long polls: SpParked */
   GHashTable *posted; /* notifiers that have it */
+  guint failures;     /* of notifiers, to show it or its end */
 } SpRequest;
 
 typedef struct {

@@ -32,7 +32,9 @@ may_ask (SpAgentOp *op, const SpStoredSecret *secret, GError **error)
   SpVault *vault = op->vault;
   guint notifiers = vault->settings->notifiers->len, usable = 0;
 
-  if (secret == NULL || !sp_stored_secret_allows (secret, op->agent)) {
+  if (secret == NULL || !sp_stored_secret_allows (secret, op->agent) ||
+      g_strcmp0 (vault->going_secret, op->secret) == 0 ||
+      g_strcmp0 (vault->going_agent, op->agent) == 0) {
     /* The same answer for both: which secrets there are is not everyone's business. */
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND, "no secret %s for this agent",
                  op->secret);
@@ -188,6 +190,11 @@ check_create (const char *reason, gint64 ttl_s, GError **error)
     sp_problem_set_invalid (error, "reason", "a reason has 1 to 500 characters");
     return FALSE;
   }
+  for (const char *c = reason; *c != 0; c++)
+    if (g_ascii_iscntrl (*c) && *c != '\n' && *c != '\r' && *c != '\t') {
+      sp_problem_set_invalid (error, "reason", "a reason has no control characters");
+      return FALSE;
+    }
   if (ttl_s != -1 && (ttl_s < MIN_TTL || ttl_s > MAX_TTL)) {
     sp_problem_set_invalid (error, "ttl", "ttl is %d to %d seconds", MIN_TTL, MAX_TTL);
     return FALSE;
@@ -224,8 +231,12 @@ static void
 get_run (gpointer data)
 {
   SpAgentOp *op = data;
-  const SpRequest *request = sp_agent_op_request (op, get_run);
+  const SpRequest *request;
 
+  if (op->ret_wait != NULL)
+    *op->ret_wait = NULL;
+  op->ret_wait = NULL;
+  request = sp_agent_op_request (op, get_run);
   if (request != NULL)
     sp_agent_op_show (op, request);
 }
@@ -268,6 +279,7 @@ sp_vault_get (SpVault *vault, const char *token, const char *id, gboolean wait, 
     return;
   }
   g_ptr_array_add (request->watched, g_memdup2 (&(SpParked){ get_run, op }, sizeof (SpParked)));
+  op->ret_wait = ret_wait;
   if (ret_wait != NULL)
     *ret_wait = op;
 }

@@ -5,6 +5,8 @@
 #include "base/random.h"
 #include "vault/vault-private.h"
 
+#define PAGE_BYTES (150u * 1024u)
+
 /* ---- outside form ----------------------------------------------------------------------------------------- */
 
 static JsonObject *
@@ -42,12 +44,24 @@ by_name (gconstpointer a, gconstpointer b)
   return g_strcmp0 (*(const char *const *) a, *(const char *const *) b);
 }
 
+/* About as long as its JSON: a page must fit into a line of the admin channel. */
+static gsize
+length_of (const SpStoredSecret *secret)
+{
+  gsize length = 400 + strlen (secret->name) + 2 * strlen (secret->description);
+
+  for (char **agent = secret->allow; agent != NULL && *agent != NULL; agent++)
+    length += strlen (*agent) + 3;
+  return length;
+}
+
 /* A page of the names after @after, in order; *@ret_next: where the next one begins, or NULL. */
 static GPtrArray *
 names_after (SpVault *vault, const char *after, const char *agent, const char **ret_next)
 {
   g_autofree gpointer *names = NULL;
   GPtrArray *page = g_ptr_array_new ();
+  gsize length = 0;
   guint n = 0;
 
   *ret_next = NULL;
@@ -59,7 +73,8 @@ names_after (SpVault *vault, const char *after, const char *agent, const char **
     if ((after != NULL && *after != 0 && g_strcmp0 (names[i], after) <= 0) ||
         (agent != NULL && !sp_stored_secret_allows (secret, agent)))
       continue;
-    if (page->len == SP_PAGE) {
+    length += length_of (secret);
+    if (page->len == SP_PAGE || (page->len > 0 && length > PAGE_BYTES)) {
       *ret_next = ((SpStoredSecret *) g_ptr_array_index (page, page->len - 1))->name;
       break;
     }

@@ -7,6 +7,8 @@
 #include "base/problem.h"
 #include "vault/vault-private.h"
 
+#define MAX_ALLOW 64u
+
 /* ---- changes ---------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -105,6 +107,15 @@ apply_grant_max (SpStoredSecret *secret, JsonObject *params, GError **error)
   return TRUE;
 }
 
+static gboolean
+is_description (const char *text)
+{
+  for (const char *c = text; *c != 0; c++)
+    if (g_ascii_iscntrl (*c))
+      return FALSE;
+  return g_utf8_strlen (text, -1) <= 200;
+}
+
 /* What is given replaces what was; what is not given stays. */
 static gboolean
 apply_params (SpStoredSecret *secret, JsonObject *params, GError **error)
@@ -117,8 +128,9 @@ apply_params (SpStoredSecret *secret, JsonObject *params, GError **error)
     sp_problem_set_invalid (error, "confirm", "confirm is tap or code");
     return FALSE;
   }
-  if (description != NULL && g_utf8_strlen (description, -1) > 200) {
-    sp_problem_set_invalid (error, "description", "a description has at most 200 characters");
+  if (description != NULL && !is_description (description)) {
+    sp_problem_set_invalid (error, "description",
+                            "a description is one line of at most 200 characters");
     return FALSE;
   }
   if (json_object_has_member (params, "grant_max") && !apply_grant_max (secret, params, error))
@@ -128,6 +140,11 @@ apply_params (SpStoredSecret *secret, JsonObject *params, GError **error)
   if (description != NULL) {
     g_free (secret->description);
     secret->description = g_strdup (description);
+  }
+  if (json_object_has_member (params, "allow") &&
+      json_array_get_length (json_object_get_array_member (params, "allow")) > MAX_ALLOW) {
+    sp_problem_set_invalid (error, "allow", "at most %u agents can be named", MAX_ALLOW);
+    return FALSE;
   }
   if (json_object_has_member (params, "allow")) {
     g_strfreev (secret->allow);
@@ -214,6 +231,7 @@ on_removed (const GError *error, gpointer data)
   SecretOp *op = data;
   JsonObject *object = json_object_new ();
 
+  op->vault->going_secret = NULL;
   json_object_set_string_member (object, "name", op->name);
   if (error == NULL)
     g_hash_table_remove (op->vault->secrets, op->name);
@@ -232,6 +250,7 @@ secret_rm_run (gpointer data)
 
   if (!sp_ending_collect (&op->ending, vault, TRUE, op->name, secret_rm_run, op))
     return;
+  vault->going_secret = op->name;
   txn = sp_vault_txn (vault);
   sp_txn_put (txn, SP_TABLE_SECRETS, row, NULL);
   sp_txn_put (txn, SP_TABLE_VALUES, value_row, NULL);

@@ -96,10 +96,18 @@ take_state (SpVault *vault, GVariant *value, GError **error)
   return TRUE;
 }
 
+/* Values stay where they are; that they are there, and which, is what counts. */
+static gboolean
+take_value (SpVault *vault, GVariant *value, GError **error)
+{
+  return TRUE;
+}
+
 static const Table tables[] = {
   { SP_TABLE_META, NULL, NULL }, /* take_meta() */
   { SP_TABLE_AGENTS, "a{sv}", take_agent },
   { SP_TABLE_SECRETS, "a{sv}", take_secret },
+  { SP_TABLE_VALUES, "ay", take_value },
   { SP_TABLE_REQUESTS, "a{sv}", take_request },
   { SP_TABLE_STATE, "(sss)", take_state },
 };
@@ -116,14 +124,14 @@ take_meta (Load *load, const char *key, gint64 revision, GBytes *sealed, GError 
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "there is a row meta/%s", key);
     return FALSE;
   }
-  value = sp_journal_open_row (vault->journal, SP_TABLE_META, key, revision, sealed,
-                               head ? SP_HEAD_TYPE : SP_VAULT_TYPE, error);
-  if (value == NULL)
-    return FALSE;
   if (head) {
     load->found_head = TRUE;
-    return sp_journal_load_head (vault->journal, value, error);
+    return sp_journal_load_head (vault->journal, revision, sealed, error);
   }
+  value = sp_journal_load_row (vault->journal, SP_TABLE_META, key, revision, sealed, SP_VAULT_TYPE,
+                               error);
+  if (value == NULL)
+    return FALSE;
   load->found_vault = TRUE;
   g_variant_get (value, "(&sux)", &id, &vault->epoch, NULL);
   return TRUE;
@@ -141,7 +149,7 @@ take_row (const char *key, gint64 revision, GBytes *sealed, gpointer data)
   load->after = g_strdup (key);
   if (table->take == NULL)
     return take_meta (load, key, revision, sealed, &load->error);
-  value = sp_journal_open_row (load->vault->journal, table->table, key, revision, sealed,
+  value = sp_journal_load_row (load->vault->journal, table->table, key, revision, sealed,
                                table->type, &load->error);
   return value != NULL && table->take (load->vault, value, &load->error);
 }
@@ -196,7 +204,7 @@ expire_all_if_clock_is_behind (SpVault *vault)
 static gboolean
 check_whole (Load *load, GError **error)
 {
-  const SpVault *vault = load->vault;
+  SpVault *vault = load->vault;
   gboolean empty = !load->found_rows;
 
   if (empty && vault->settings->anchor_seq > 0)
@@ -213,7 +221,7 @@ check_whole (Load *load, GError **error)
                  ", but the host knows of %" G_GUINT64_FORMAT ": it was set back",
                  sp_journal_seq (vault->journal), vault->settings->anchor_seq);
   else
-    return TRUE;
+    return empty || sp_journal_check_rows (vault->journal, error);
   return FALSE;
 }
 
@@ -244,6 +252,10 @@ on_anchor_read (GBytes *value, gint64 revision, const GError *error, gpointer da
   g_auto (SpAuditEntry) entry = { 0 };
   g_autofree char *head = NULL;
 
+  if (error != NULL && sp_problem_code (error) != SP_PROBLEM_NOT_FOUND) {
+    finish (load, g_error_copy (error));
+    return;
+  }
   if (value != NULL)
     row = sp_journal_open_row (vault->journal, SP_TABLE_AUDIT, key, revision, value, "(txsa{ss}ay)",
                                NULL);

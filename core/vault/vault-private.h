@@ -62,10 +62,12 @@ struct _SpVault {
   GHashTable *state;   /* notifier -> (key -> value) */
   guint64 next_number;
 
-  gboolean admin_busy;     /* one administrator's change at a time */
-  GPtrArray *admin_parked; /* SpParked */
-  GHashTable *notify_busy; /* notifiers with a call on its way */
-  gint64 alarms_minute;    /* rate limit of alarms and refused answers */
+  gboolean admin_busy;              /* one administrator's change at a time */
+  GPtrArray *admin_parked;          /* SpParked */
+  GHashTable *notify_busy;          /* notifiers with a call on its way */
+  gint64 hold_until_ms;             /* a change has failed: expiry is not tried again before */
+  char *going_agent, *going_secret; /* what an administrator's change is taking away */
+  gint64 alarms_minute;             /* rate limit of alarms and refused answers */
   guint alarms;
 
   gpointer opening;
@@ -97,8 +99,12 @@ void sp_vault_change (SpVault *vault, SpRequest *request, SpRequest *next, SpTxn
 void sp_vault_put_request (SpTxn *txn, const SpRequest *request);
 void sp_vault_begin_change (SpRequest *request);
 void sp_vault_end_change (SpVault *vault, SpRequest *request, const SpRequest *next);
-/* It has run out and no one has said so yet: say so.  TRUE: it had. */
+/* It has run out and no one has said so yet: say so.  TRUE: it had, and is busy now. */
 gboolean sp_vault_expire_if_due (SpVault *vault, SpRequest *request);
+/* TRUE: nothing is on its way for @request, and it has not run out.  FALSE without @error: @func is
+ * called with @data when that may be so; with SP_PROBLEM_STORE: its end can't be written down. */
+gboolean sp_request_ready (SpVault *vault, SpRequest *request, void (*func) (gpointer),
+                           gpointer data, GError **error);
 
 /* ---- ending.c: the open requests for something that goes ----------------------------------------------------------- */
 typedef struct {

@@ -2,6 +2,7 @@
 #include "vault/vault.h"
 
 #include "base/problem.h"
+#include "base/text.h"
 #include "vault/vault-private.h"
 
 #define ALARMS_A_MINUTE 30
@@ -165,12 +166,14 @@ sp_vault_arm (SpVault *vault)
     const SpRequest *request = g_ptr_array_index (vault->live, i);
     gint64 left;
 
-    if (!sp_request_is_open (request))
+    if (!sp_request_is_open (request) || request->busy)
       continue;
     /* Not further away than a minute: the wall clock may be set in the meantime. */
     left = MIN (sp_deadline_left_ms (&request->deadline, vault->clock), 60 * 1000);
     next = next < 0 ? left : MIN (next, left);
   }
+  if (next >= 0)
+    next = MAX (next, vault->hold_until_ms - sp_clock_boot_ms (vault->clock));
   vault->ports->wake_in (vault->ports->port, next);
 }
 
@@ -202,7 +205,7 @@ sp_vault_alarm (SpVault *vault, const char *notifier, const char *what)
   /* A stranger's taps must not fill the log. */
   if (vault->alarms++ >= ALARMS_A_MINUTE)
     return;
-  text = g_strndup (what, 300);
+  text = sp_text_clean (what, 300);
   g_message ("notify %s: %s", notifier, text);
   txn = sp_vault_txn (vault);
   sp_txn_audit (txn, "notifier.alarm", "notifier", notifier, "what", text, NULL);

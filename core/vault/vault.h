@@ -69,8 +69,8 @@ void sp_vault_secrets (SpVault *vault, const char *token, const char *cursor, Sp
 void
 sp_vault_create (SpVault *vault, const char *token, const char *idempotency_key, const char *secret,
                  const char *reason, gint64 ttl_s, SpVaultDone done, gpointer data);
-/* Waits for a pending request to change.  *@ret_wait, where not NULL: set while it waits; give it to
- * sp_vault_get_now() to have the answer at once. */
+/* Waits for a pending request to change.  *@ret_wait, where not NULL: set while it waits, and
+ * cleared then (it must stay valid); give it to sp_vault_get_now() to have the answer at once. */
 void sp_vault_get (SpVault *vault, const char *token, const char *id, gboolean wait,
                    gpointer *ret_wait, SpVaultDone done, gpointer data);
 void sp_vault_get_now (SpVault *vault, gpointer wait);

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "base/problem.h"
+#include "base/text.h"
 #include "vault/vault-private.h"
 
 typedef struct {
@@ -37,20 +37,28 @@ answer_finish (AnswerOp *op, SpAnswerResult result, const char *sentence)
 }
 
 static SpRequest *
-request_of_notice (SpVault *vault, const char *notifier, const char *notice_id)
+find_notice (SpVault *vault, GPtrArray *among, guint most, const char *notifier,
+             const char *notice_id)
 {
-  for (guint i = vault->requests->len; i > 0; i--) {
-    SpRequest *request = g_ptr_array_index (vault->requests, i - 1);
-    g_autofree char *id = NULL;
+  for (guint i = among->len; i > 0 && among->len - i < most; i--) {
+    SpRequest *request = g_ptr_array_index (among, i - 1);
+    g_autofree char *id = sp_vault_notice_id (vault, request, notifier);
 
-    /* What is settled long ago has no notice that anybody could still answer. */
-    if (!sp_request_is_open (request) && vault->requests->len - i > SP_MAX_PENDING)
-      break;
-    id = sp_vault_notice_id (vault, request, notifier);
     if (g_strcmp0 (id, notice_id) == 0)
       return request;
   }
   return NULL;
+}
+
+/* Among those that are open, and then among the newest of all: whoever taps on something older hears
+ * that there is no such request. */
+static SpRequest *
+request_of_notice (SpVault *vault, const char *notifier, const char *notice_id)
+{
+  SpRequest *request = find_notice (vault, vault->live, G_MAXUINT, notifier, notice_id);
+
+  return request ? request
+                 : find_notice (vault, vault->requests, SP_MAX_PENDING, notifier, notice_id);
 }
 
 static const SpApprover *
@@ -192,9 +200,11 @@ answer_run (gpointer data)
   SpVault *vault = op->vault;
   SpRequest *request = request_of_notice (vault, op->notifier, op->notice_id);
   const SpApprover *approver = approver_of (vault, op->notifier, op->person);
+  g_autoptr (GError) error = NULL;
 
-  if (request != NULL && (request->busy || sp_vault_expire_if_due (vault, request))) {
-    sp_request_park (request, answer_run, op);
+  if (request != NULL && !sp_request_ready (vault, request, answer_run, op, &error)) {
+    if (error != NULL)
+      answer_finish (op, SP_ANSWER_TRY_AGAIN, "this could not be written down; it is tried again");
   } else if (approver == NULL) {
     g_autofree char *what = g_strdup_printf ("an answer of %s, who is not listed (%s)", op->person,
                                              op->evidence ? op->evidence : "no evidence");
@@ -221,7 +231,7 @@ sp_vault_answer (SpVault *vault, const char *notifier, const char *notice_id, co
   op->notice_id = g_strdup (notice_id);
   op->choice = g_strdup (choice_id);
   op->person = g_strdup (person);
-  op->evidence = evidence && *evidence ? g_strndup (evidence, 200) : NULL;
+  op->evidence = evidence && *evidence ? sp_text_clean (evidence, 200) : NULL;
   op->done = done;
   op->data = data;
   answer_run (op);

@@ -76,10 +76,6 @@ class Get(Client):
         self.v.admin("agent", "revoke", "builder", "--yes")
         self.assert_fails(self.client("--json", "get", "db", "--reason", "r"), 7, "unauthorized")
 
-    def test_unreachable_is_4(self):
-        self.v.end()
-        self.assert_fails(self.client("--json", "get", "db", "--reason", "r"), 4, "unreachable")
-
     def test_another_key_is_refused_before_the_token_is_sent(self):
         self.rewrite(tls_pin="sha256//" + "A" * 43 + "=")
         result = self.client("--json", "get", "db", "--reason", "r")

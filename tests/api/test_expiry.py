@@ -1,9 +1,9 @@
-"""Requests that nobody decides in time, by the real clock: the shortest wait is 30 s."""
+"""What takes its time by the real clock: the shortest wait for a decision is 30 s, and `get` is patient too."""
 import os
 import time
 import unittest
 
-from lib.case import Background, TelegramCase
+from lib.case import Background, Case, TelegramCase
 from lib.vault import run
 
 
@@ -29,6 +29,16 @@ class Expiry(TelegramCase):
         self.assertEqual(result.status, 8, result)
         self.assertEqual(agent.look(asked["id"])["status"], "expired")
         self.assertIn("request.expired", [e["event"] for e in vault.audit() if e.get("request") == asked["id"]])
+
+
+class Unreachable(Case):
+    def test_get_gives_up_after_a_while(self):
+        vault = self.vault()
+        path = os.path.join(vault.home, "agent.json")
+        vault.admin("agent", "add", "builder", "--write", path)
+        vault.end()
+        result = run("--json", "get", "db", "--reason", "r", env={"SECRET_PROXY_AGENT_FILE": path}, timeout=80)
+        self.assert_fails(result, 4, "unreachable")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import unittest
 
 from lib import processes
 from lib.case import ALICE, TOKEN, TelegramCase
+from lib.wait import until
 
 VALUE = "a-value-that-is-nowhere-7f3a9c"
 
@@ -110,7 +111,7 @@ class Hygiene(TelegramCase):
             self.assertEqual(core.split()[4:6], ["0", "0"], name)
 
     def test_processes_share_no_descriptors_of_others(self):
-        roles = self.v.roles()
+        roles = until(lambda: (r := self.v.roles()) and len(r) == 5 and r, "all processes")
         self.assertEqual(set(roles), {"parent", "keeper", "gate", "store", "notify"})
         for name in ("gate", "notify", "keeper"):
             try:

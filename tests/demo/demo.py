@@ -314,7 +314,7 @@ def main(arguments):
         why = str(error).splitlines()[0] if str(error) else "interrupted"
         print(f"demo: failed: {why}")
         return 1
-    print("\n" + lines.paint("1;32", "demo: ok") if lines.colour else "\ndemo: ok")
+    print("\ndemo: ok")
     return 0
 
 

@@ -130,5 +130,5 @@ configure ()
 
 compile ()
 {
-  quietly "$1/compile.log" ninja -C "$1"
+  quietly "$1/compile.log" ninja --quiet -C "$1"
 }

@@ -65,7 +65,7 @@ class Vault:
         self.config_path = None
         self.arguments, self.prefix, self.env = list(arguments), list(prefix), env or {}
         self.port, self.process, self.ready = 0, None, None
-        self.expected_trouble = None
+        self.expected_trouble, self.kinds = None, {}
         if config is not None:
             self.configure(config)
 
@@ -128,7 +128,7 @@ class Vault:
         return self.ready["tls_pin"]
 
     def roles(self) -> dict:
-        return processes.roles(self.pid)
+        return processes.roles(self.pid, self.kinds)
 
     def role(self, name) -> int:
         return until(lambda: self.roles().get(name), f"the start of {name}")
