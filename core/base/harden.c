@@ -27,3 +27,21 @@ sp_harden (const char *name)
   (void) umask (077);
   (void) signal (SIGPIPE, SIG_IGN);
 }
+
+char **
+sp_clean_environment (void)
+{
+  static const char *const kept[] = { "ASAN_OPTIONS", "G_DEBUG",         "G_MESSAGES_DEBUG",
+                                      "LANG",         "LC_ALL",          "LD_LIBRARY_PATH",
+                                      "LSAN_OPTIONS", "MALLOC_PERTURB_", "TZ",
+                                      "UBSAN_OPTIONS" };
+  char **environment = g_environ_setenv (NULL, "PATH", "/usr/sbin:/usr/bin:/sbin:/bin", TRUE);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (kept); i++) {
+    const char *value = g_getenv (kept[i]);
+
+    if (value != NULL)
+      environment = g_environ_setenv (environment, kept[i], value, TRUE);
+  }
+  return environment;
+}

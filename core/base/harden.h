@@ -7,3 +7,7 @@
  * beyond what its user has, files 0600 by default; killed when the process that started it dies.
  * @name: as ps(1) shows it.  What the kernel refuses is said on stderr and is no error. */
 void sp_harden (const char *name);
+
+/* What of our environment a process may have that we start: how to find libraries, how to speak, how to
+ * be debugged.  Nothing else: tokens often live in an environment.  Free with g_strfreev(). */
+char **sp_clean_environment (void);

@@ -45,9 +45,15 @@ char *
 sp_random_id (gsize bytes)
 {
   g_autofree guint8 *data = g_malloc (bytes);
+  char *id = NULL;
 
-  fill (data, bytes);
-  return sp_base64url (data, bytes);
+  /* Not one that looks like an option on a command line. */
+  do {
+    g_free (id);
+    fill (data, bytes);
+    id = sp_base64url (data, bytes);
+  } while (*id == '-');
+  return id;
 }
 
 guint

@@ -301,6 +301,12 @@ sp_rpc_is_open (SpRpc *rpc)
   return rpc->open;
 }
 
+gboolean
+sp_rpc_has_unsent (SpRpc *rpc)
+{
+  return !g_queue_is_empty (&rpc->out);
+}
+
 static void
 ended (SpRpc *rpc)
 {

@@ -41,6 +41,8 @@ SpRpc *sp_rpc_ref (SpRpc *rpc);
 void sp_rpc_unref (SpRpc *rpc);
 void sp_rpc_close (SpRpc *rpc);
 gboolean sp_rpc_is_open (SpRpc *rpc);
+/* The other side has not taken all of it yet. */
+gboolean sp_rpc_has_unsent (SpRpc *rpc);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpRpc, sp_rpc_unref)
 
 /* Queue @message; not consumed.  Without effect where the stream has ended. */

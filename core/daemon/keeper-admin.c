@@ -8,6 +8,8 @@
 #include "daemon/keeper-private.h"
 #include "sp-build.h"
 
+#define HEAD_MS 50
+
 typedef struct {
   SpKeeper *keeper;
   char *id;
@@ -177,15 +179,43 @@ on_closed (SpRpc *rpc, gpointer data)
 }
 
 void
+sp_keeper_flush_audit_head (SpKeeper *keeper)
+{
+  g_autoptr (SpRpcMessage) message = NULL;
+  JsonObject *params;
+
+  if (keeper->head_timer == 0)
+    return;
+  g_clear_handle_id (&keeper->head_timer, g_source_remove);
+  message = sp_rpc_message_new (NULL, "audit.head");
+  params = json_node_get_object (message->params);
+  json_object_set_string_member (params, "session", keeper->session);
+  json_object_set_int_member (params, "seq", (gint64) keeper->head_seq);
+  json_object_set_string_member (params, "head", keeper->head_hex);
+  sp_rpc_send (keeper->admin, message);
+}
+
+static gboolean
+on_head_timer (gpointer data)
+{
+  SpKeeper *keeper = data;
+
+  /* A host that does not read is told when it does. */
+  if (sp_rpc_is_open (keeper->admin) && sp_rpc_has_unsent (keeper->admin))
+    return G_SOURCE_CONTINUE;
+  sp_keeper_flush_audit_head (keeper);
+  return G_SOURCE_REMOVE;
+}
+
+/* Only the newest matters, and a busy vault has a thousand a second. */
+void
 sp_keeper_audit_head (SpKeeper *keeper, guint64 seq, const char *head_hex)
 {
-  g_autoptr (SpRpcMessage) message = sp_rpc_message_new (NULL, "audit.head");
-  JsonObject *params = json_node_get_object (message->params);
-
-  json_object_set_string_member (params, "session", keeper->session);
-  json_object_set_int_member (params, "seq", (gint64) seq);
-  json_object_set_string_member (params, "head", head_hex);
-  sp_rpc_send (keeper->admin, message);
+  g_free (keeper->head_hex);
+  keeper->head_hex = g_strdup (head_hex);
+  keeper->head_seq = seq;
+  if (keeper->head_timer == 0)
+    keeper->head_timer = g_timeout_add (HEAD_MS, on_head_timer, keeper);
 }
 
 void

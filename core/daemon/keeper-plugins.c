@@ -155,20 +155,24 @@ static void
 port_write (gpointer port, const SpBatch *batches, gsize n_batches, SpPluginWritten done,
             gpointer data)
 {
-  sp_plugin_client_write (((SpKeeper *) port)->store->client, batches, n_batches, done, data);
+  if (!((SpKeeper *) port)->ending)
+    sp_plugin_client_write (((SpKeeper *) port)->store->client, batches, n_batches, done, data);
 }
 
 static void
 port_read (gpointer port, const char *table, const char *key, SpPluginRead done, gpointer data)
 {
-  sp_plugin_client_read (((SpKeeper *) port)->store->client, table, key, done, data);
+  if (!((SpKeeper *) port)->ending)
+    sp_plugin_client_read (((SpKeeper *) port)->store->client, table, key, done, data);
 }
 
 static void
 port_scan (gpointer port, const char *table, const char *after, guint limit, SpRowFunc row,
            SpPluginScanned done, gpointer data)
 {
-  sp_plugin_client_scan (((SpKeeper *) port)->store->client, table, after, limit, row, done, data);
+  if (!((SpKeeper *) port)->ending)
+    sp_plugin_client_scan (((SpKeeper *) port)->store->client, table, after, limit, row, done,
+                           data);
 }
 
 static SpPluginClient *
@@ -187,14 +191,16 @@ static void
 port_post (gpointer port, const char *name, const SpNotice *notice, SpPluginDone done,
            gpointer data)
 {
-  sp_plugin_client_post (notifier (port, name), notice, done, data);
+  if (!((SpKeeper *) port)->ending)
+    sp_plugin_client_post (notifier (port, name), notice, done, data);
 }
 
 static void
 port_settle (gpointer port, const char *name, const SpNotice *notice, const SpOutcome *outcome,
              SpPluginDone done, gpointer data)
 {
-  sp_plugin_client_settle (notifier (port, name), notice, outcome, done, data);
+  if (!((SpKeeper *) port)->ending)
+    sp_plugin_client_settle (notifier (port, name), notice, outcome, done, data);
 }
 
 /* One that is being started is usable: it will have the notice in a moment. */

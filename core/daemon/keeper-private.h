@@ -23,11 +23,15 @@ struct _SpKeeper {
   gboolean owned;
 
   SpRpc *admin;
-  char *session;      /* ours */
+  char *session;    /* ours */
+  guint head_timer; /* a new audit head waits to be told */
+  guint64 head_seq;
+  char *head_hex;
   char *host_session; /* the newest that we have heard of; NULL: none */
 
   SpLink *gate;
-  guint gate_backoff_ms;
+  guint gate_backoff_ms, gate_timer;
+  gboolean ending;   /* the ports lead nowhere any more */
   gint64 gate_since; /* monotonic */
 
   /* From vault.unlock on. */
@@ -53,6 +57,7 @@ void sp_keeper_tell_gate (SpKeeper *keeper); /* TLS, once it is known */
 /* ---- keeper-admin.c: what administrators ask ------------------------------------------------------------ */
 void sp_keeper_admin_start (SpKeeper *keeper, int fd);
 void sp_keeper_audit_head (SpKeeper *keeper, guint64 seq, const char *head_hex);
+void sp_keeper_flush_audit_head (SpKeeper *keeper); /* now, if one waits */
 JsonObject *sp_keeper_status (SpKeeper *keeper);
 
 /* ---- keeper-unlock.c: from locked to open ----------------------------------------------------------------- */

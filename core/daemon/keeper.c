@@ -20,6 +20,7 @@ start_gate (gpointer data)
 {
   SpKeeper *keeper = data;
 
+  keeper->gate_timer = 0;
   (void) sp_control_send (keeper->control, SP_CONTROL_START, SP_SLOT_GATE, -1);
   return G_SOURCE_REMOVE;
 }
@@ -32,7 +33,8 @@ on_gate_exited (SpKeeper *keeper)
   if (keeper->gate != NULL)
     sp_link_close (keeper->gate);
   g_clear_pointer (&keeper->gate, sp_link_unref);
-  g_timeout_add (keeper->gate_backoff_ms, start_gate, keeper);
+  g_clear_handle_id (&keeper->gate_timer, g_source_remove);
+  keeper->gate_timer = g_timeout_add (keeper->gate_backoff_ms, start_gate, keeper);
   keeper->gate_backoff_ms = MIN (keeper->gate_backoff_ms * 2, LAST_GATE_BACKOFF_MS);
 }
 
@@ -95,7 +97,10 @@ raise_memory_limit (void)
 static void
 clear (SpKeeper *keeper)
 {
+  keeper->ending = TRUE;
+  sp_keeper_flush_audit_head (keeper);
   g_clear_handle_id (&keeper->wake, g_source_remove);
+  g_clear_handle_id (&keeper->gate_timer, g_source_remove);
   if (keeper->gate != NULL)
     sp_link_close (keeper->gate);
   g_clear_pointer (&keeper->gate, sp_link_unref);
@@ -109,6 +114,7 @@ clear (SpKeeper *keeper)
   g_clear_pointer (&keeper->signature, g_bytes_unref);
   g_clear_pointer (&keeper->loop, g_main_loop_unref);
   g_free (keeper->session);
+  g_free (keeper->head_hex);
   g_free (keeper->host_session);
   g_free (keeper->unlock_id);
   g_free (keeper->vault_id);

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/harden.h"
 #include "base/problem.h"
 #include "daemon/control.h"
 
@@ -71,11 +72,12 @@ place_descriptors (gpointer data)
 static GPid
 spawn (const char *const *argv, Passed *passed)
 {
+  g_auto (GStrv) environment = sp_clean_environment ();
   g_autoptr (GError) error = NULL;
   GPid pid = 0;
 
   /* All other descriptors are close-on-exec. */
-  if (!g_spawn_async (NULL, (char **) argv, NULL,
+  if (!g_spawn_async (NULL, (char **) argv, environment,
                       G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN, place_descriptors,
                       passed, &pid, &error))
     g_warning ("parent: %s", error->message);

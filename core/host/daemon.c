@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/harden.h"
 #include "base/json.h"
 #include "base/problem.h"
 
@@ -53,11 +54,13 @@ spawn (const SpDaemonSetup *setup, int child_fd, GError **error)
   g_autoptr (GSubprocessLauncher) launcher =
       g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE);
   g_autoptr (GPtrArray) argv = g_ptr_array_new ();
+  g_auto (GStrv) environment = sp_clean_environment ();
   g_autofree char *program = NULL;
   const char *const fixed[] = { "--admin-fd", G_STRINGIFY (ADMIN_FD),
                                 "--listen",   setup->listen,
                                 "--state",    setup->state };
 
+  g_subprocess_launcher_set_environ (launcher, environment);
   g_subprocess_launcher_take_fd (launcher, child_fd, ADMIN_FD);
   g_subprocess_launcher_set_child_setup (launcher, in_child, GINT_TO_POINTER (getpid ()), NULL);
   program = program_path (error);

@@ -356,7 +356,7 @@ static gboolean
 start (Local *local, GError **error)
 {
   static const SpDaemonEvents events = { on_listening, on_daemon_ended };
-  const SpDaemonSetup setup = { local->listen, local->state, local->plugin_dir };
+  const SpDaemonSetup setup = { local->listen, local->state };
 
   local->started_us = g_get_monotonic_time ();
   local->daemon = sp_daemon_start (&setup, &events, local, error);

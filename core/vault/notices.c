@@ -96,7 +96,8 @@ add_choices (Built *built, const SpRequest *request, const SpStoredSecret *secre
     if (secret != NULL && secret->grant_max_s > 0) {
       g_autofree char *time = duration_text (secret->grant_max_s);
       g_autofree char *label = g_strdup_printf ("Approve for %s", time);
-      add_choice (built, "grant", label, SP_CHOICE_APPROVE);
+      g_autofree char *id = g_strdup_printf ("grant:%u", secret->grant_max_s);
+      add_choice (built, id, label, SP_CHOICE_APPROVE);
     }
   }
   add_choice (built, "deny", "Deny", SP_CHOICE_DENY);

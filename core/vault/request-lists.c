@@ -2,6 +2,9 @@
 #include "base/problem.h"
 #include "vault/vault-private.h"
 
+/* So many of the longest fit into a line of the admin channel. */
+#define PAGE 60u
+
 static gboolean
 parse_after (JsonObject *params, guint64 *ret_below, GError **error)
 {
@@ -48,7 +51,7 @@ list_requests (SpVault *vault, guint64 below, Wanted wanted, gconstpointer wante
 
     if (request->fresh || request->number >= below || !wanted (vault, request, wanted_data))
       continue;
-    if (json_array_get_length (items) == SP_PAGE) {
+    if (json_array_get_length (items) == PAGE) {
       next = g_strdup_printf ("%" G_GUINT64_FORMAT, last);
       continue;
     }

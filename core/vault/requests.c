@@ -127,15 +127,21 @@ on_created (SpVault *vault, SpRequest *request, const GError *error, gpointer da
 static SpRequest *
 oldest_to_drop (SpVault *vault)
 {
+  SpRequest *second = NULL;
+
   if (vault->requests->len < SP_MAX_REQUESTS)
     return NULL;
   for (guint i = 0; i < vault->requests->len; i++) {
     SpRequest *request = g_ptr_array_index (vault->requests, i);
 
-    if (!sp_request_is_open (request) && request->unsettled->len == 0 && !request->busy)
+    if (sp_request_is_open (request) || request->busy)
+      continue;
+    if (request->unsettled->len == 0)
       return request;
+    second = second ? second : request;
   }
-  return NULL;
+  /* All wait for a notifier that does not come back: what it shows of the oldest stays as it is. */
+  return second;
 }
 
 static void
@@ -241,16 +247,21 @@ get_run (gpointer data)
     sp_agent_op_show (op, request);
 }
 
+/* How many calls of this agent wait, and the one that has waited longest. */
 static guint
-count_watches (SpVault *vault, const char *agent_id)
+count_watches (SpVault *vault, const char *agent_id, gpointer *ret_oldest)
 {
   guint n = 0;
 
+  *ret_oldest = NULL;
   for (guint i = 0; i < vault->live->len; i++) {
     const SpRequest *request = g_ptr_array_index (vault->live, i);
 
-    if (g_str_equal (request->agent_id, agent_id))
-      n += request->watched->len;
+    if (!g_str_equal (request->agent_id, agent_id) || request->watched->len == 0)
+      continue;
+    if (*ret_oldest == NULL)
+      *ret_oldest = ((SpParked *) g_ptr_array_index (request->watched, 0))->data;
+    n += request->watched->len;
   }
   return n;
 }
@@ -261,6 +272,7 @@ sp_vault_get (SpVault *vault, const char *token, const char *id, gboolean wait, 
 {
   SpAgentOp *op = sp_agent_op_new (vault, token, id, done, data);
   SpRequest *request;
+  gpointer oldest;
 
   if (op == NULL)
     return;
@@ -271,13 +283,9 @@ sp_vault_get (SpVault *vault, const char *token, const char *id, gboolean wait, 
     get_run (op);
     return;
   }
-  if (count_watches (vault, op->agent_id) >= SP_MAX_WATCHES) {
-    GError *error = NULL;
-
-    sp_problem_set_rate_limited (&error, 5, "%u calls wait already", SP_MAX_WATCHES);
-    sp_agent_op_fail (op, error);
-    return;
-  }
+  /* A client that went away may have left its wait behind: the oldest is answered early. */
+  if (count_watches (vault, op->agent_id, &oldest) >= SP_MAX_WATCHES)
+    sp_vault_get_now (vault, oldest);
   g_ptr_array_add (request->watched, g_memdup2 (&(SpParked){ get_run, op }, sizeof (SpParked)));
   op->ret_wait = ret_wait;
   if (ret_wait != NULL)
@@ -294,7 +302,7 @@ sp_vault_get_now (SpVault *vault, gpointer wait)
     const SpParked *parked = g_ptr_array_index (request->watched, i);
 
     if (parked->data == wait) {
-      g_ptr_array_remove_index_fast (request->watched, i);
+      g_ptr_array_remove_index (request->watched, i);
       break;
     }
   }

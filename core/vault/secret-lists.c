@@ -150,6 +150,11 @@ sp_vault_secrets (SpVault *vault, const char *token, const char *cursor, SpVault
     return;
   }
   after = cursor_to_name (cursor);
+  if (*cursor != 0 && !sp_name_check ("a cursor", after, NULL)) {
+    sp_problem_set_invalid (&error, "cursor", "this is no cursor that a list gave");
+    sp_answer_error (error, done, data);
+    return;
+  }
   page = names_after (vault, after, agent->name, &next);
   next_cursor = next ? sp_base64url (next, strlen (next)) : NULL;
   items = json_array_new ();

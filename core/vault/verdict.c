@@ -73,6 +73,20 @@ approver_of (SpVault *vault, const char *notifier, const char *person)
   return NULL;
 }
 
+/* "grant:SECONDS", as it was offered.  What is allowed may have changed since: never more than now. */
+static gboolean
+read_grant (const char *choice, guint most, guint *ret_grant_s)
+{
+  guint64 offered = 0;
+
+  if (!g_str_has_prefix (choice, "grant:") || most == 0 ||
+      !g_ascii_string_to_unsigned (choice + strlen ("grant:"), 10, 1, SP_MAX_GRANT_S, &offered,
+                                   NULL))
+    return FALSE;
+  *ret_grant_s = MIN ((guint) offered, most);
+  return TRUE;
+}
+
 /* What a choice means for this request.  FALSE: it was not offered. */
 static gboolean
 read_choice (SpVault *vault, const SpRequest *request, const char *choice, SpRequestStatus *ret_to,
@@ -94,12 +108,9 @@ read_choice (SpVault *vault, const SpRequest *request, const char *choice, SpReq
            g_str_equal (choice + 5, request->decoys[1]);
   }
   *ret_to = SP_REQUEST_APPROVED;
-  if (!by_code && g_str_equal (choice, "approve"))
-    return TRUE;
-  if (by_code || secret == NULL || secret->grant_max_s == 0 || !g_str_equal (choice, "grant"))
-    return FALSE;
-  *ret_grant_s = secret->grant_max_s;
-  return TRUE;
+  if (by_code || g_str_equal (choice, "approve"))
+    return !by_code;
+  return secret != NULL && read_grant (choice, secret->grant_max_s, ret_grant_s);
 }
 
 static void

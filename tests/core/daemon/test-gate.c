@@ -258,7 +258,7 @@ test_keeper_gone (void)
   gate_fixture_set_tls (&self, FALSE, TRUE);
   reply = gate_fixture_ask (&self, ASK ("GET", "/v1/secrets"));
   g_assert_cmpuint (reply->status, ==, 503);
-  g_assert_nonnull (strstr (reply->body, "urn:secret-proxy:problem:timed-out"));
+  g_assert_nonnull (strstr (reply->body, "urn:secret-proxy:problem:store"));
 }
 
 /* ---- TLS ---------------------------------------------------------------------------------------- */

@@ -31,7 +31,7 @@ test_strangers_and_unknown (void)
 
   g_assert_cmpint (test_answer (test, "approve", "33"), ==, SP_ANSWER_NOT_ALLOWED);
   g_assert_cmpint (test_answer (test, "approve", ""), ==, SP_ANSWER_NOT_ALLOWED);
-  g_assert_cmpint (test_answer (test, "grant", "11"), ==, SP_ANSWER_UNKNOWN);
+  g_assert_cmpint (test_answer (test, "grant:60", "11"), ==, SP_ANSWER_UNKNOWN);
   g_assert_cmpint (test_answer (test, "code:", "11"), ==, SP_ANSWER_UNKNOWN);
   g_assert_cmpint (test_answer (test, "", "11"), ==, SP_ANSWER_UNKNOWN);
   g_assert_cmpint (test_answer_to (test, "nothing", "approve", "11", NULL), ==, SP_ANSWER_UNKNOWN);
@@ -39,6 +39,37 @@ test_strangers_and_unknown (void)
   test_assert_status (got, "pending");
   test_drain ();
   g_assert_cmpuint (test_count_events (test, "notifier.alarm"), ==, 2);
+}
+
+static gint64
+seconds_granted (TestVault *test, gint64 offered_max, gint64 max_now, const char *choice)
+{
+  g_autofree char *token = test_vault_start (test);
+  g_autofree char *first =
+      g_strdup_printf ("{\"name\":\"g\",\"grant_max\":%" G_GINT64_FORMAT "}", offered_max);
+  g_autofree char *second =
+      g_strdup_printf ("{\"name\":\"g\",\"grant_max\":%" G_GINT64_FORMAT "}", max_now);
+  g_autoptr (TestReply) put = test_put (test, first, "v");
+  g_autoptr (TestReply) made = test_create (test, token, "g");
+  g_autoptr (TestReply) again = test_put (test, second, "v");
+  g_autoptr (TestReply) got = NULL;
+  g_autoptr (GDateTime) until = NULL;
+
+  g_assert_cmpint (test_answer (test, choice, "11"), ==, SP_ANSWER_TAKEN);
+  got = test_get (test, token, made->id);
+  until = g_date_time_new_from_iso8601 (test_reply_string (got, "expires_at"), NULL);
+  return g_date_time_to_unix (until) - test->clock.wall_us / G_USEC_PER_SEC;
+}
+
+/* What the person saw on the button is what it gives, or less. */
+static void
+test_grant_as_offered (void)
+{
+  g_autoptr (TestVault) raised = test_vault_new ();
+  g_autoptr (TestVault) lowered = test_vault_new ();
+
+  g_assert_cmpint (seconds_granted (raised, 600, 604800, "grant:600"), ==, 600);
+  g_assert_cmpint (seconds_granted (lowered, 600, 60, "grant:600"), ==, 60);
 }
 
 static void
@@ -53,8 +84,8 @@ test_quorum (void)
   token = test_vault_start (test);
   put = test_put (test, "{\"name\":\"g\",\"grant_max\":3600}", "v");
   made = test_create (test, token, "g");
-  g_assert_cmpint (test_answer (test, "grant", "11"), ==, SP_ANSWER_COUNTED);
-  g_assert_cmpint (test_answer (test, "grant", "11"), ==, SP_ANSWER_COUNTED);
+  g_assert_cmpint (test_answer (test, "grant:3600", "11"), ==, SP_ANSWER_COUNTED);
+  g_assert_cmpint (test_answer (test, "grant:3600", "11"), ==, SP_ANSWER_COUNTED);
   test_vault_reopen (test);
   got = test_get (test, token, made->id);
   test_assert_status (got, "pending");
@@ -65,8 +96,8 @@ test_quorum (void)
   test_reply_free (g_steal_pointer (&grants));
   test_reply_free (g_steal_pointer (&made));
   made = test_create (test, token, "g");
-  g_assert_cmpint (test_answer (test, "grant", "11"), ==, SP_ANSWER_COUNTED);
-  g_assert_cmpint (test_answer (test, "grant", "22"), ==, SP_ANSWER_TAKEN);
+  g_assert_cmpint (test_answer (test, "grant:3600", "11"), ==, SP_ANSWER_COUNTED);
+  g_assert_cmpint (test_answer (test, "grant:3600", "22"), ==, SP_ANSWER_TAKEN);
   grants = test_admin (test, "grant.list", "{}");
   grant = json_array_get_object_element (test_reply_items (grants), 0);
   g_assert_cmpstr (json_object_get_string_member (grant, "id"), ==, made->id);
@@ -98,7 +129,7 @@ test_codes (void)
   g_assert_true (test_notice_offers (notice, "deny"));
   g_assert_null (strstr (test_notice_field (notice, "Code", NULL), right + 5));
   g_assert_cmpint (test_answer (test, "approve", "11"), ==, SP_ANSWER_UNKNOWN);
-  g_assert_cmpint (test_answer (test, "grant", "11"), ==, SP_ANSWER_UNKNOWN);
+  g_assert_cmpint (test_answer (test, "grant:60", "11"), ==, SP_ANSWER_UNKNOWN);
   g_assert_cmpint (test_answer (test, "code:XXXX", "11"), ==, SP_ANSWER_UNKNOWN);
   g_assert_cmpint (test_answer (test, right, "11"), ==, SP_ANSWER_TAKEN);
   other = test_create (test, token, "c");
@@ -204,6 +235,7 @@ main (int argc, char **argv)
 {
   test_init (&argc, &argv);
   g_test_add_func ("/vault/decide/approve-and-deny", test_approve_and_deny);
+  g_test_add_func ("/vault/decide/grant-as-offered", test_grant_as_offered);
   g_test_add_func ("/vault/decide/strangers-and-unknown", test_strangers_and_unknown);
   g_test_add_func ("/vault/decide/quorum", test_quorum);
   g_test_add_func ("/vault/decide/codes", test_codes);

@@ -9,7 +9,7 @@ test_fields (void)
   g_autoptr (TestVault) test = test_vault_new ();
   g_autofree char *token = test_vault_start (test);
   g_autoptr (TestReply) made =
-      test_create_full (test, token, "", "db", "line\nSecret: other\u202e\u200b\x01 end", -1);
+      test_create_full (test, token, "", "db", "line\nSecret: other\u202e\u200b end", -1);
   const TestNotice *notice;
   guint origin = 99;
 
