@@ -20,6 +20,7 @@ typedef struct {
 struct _SpKeeper {
   GMainLoop *loop;
   int control;
+  guint control_source;
   gboolean owned;
 
   SpRpc *admin;

@@ -68,6 +68,7 @@ on_control (int fd, GIOCondition condition, gpointer data)
     take_control (keeper, &control, passed);
   if (result == -1)
     return G_SOURCE_CONTINUE;
+  keeper->control_source = 0;
   g_main_loop_quit (keeper->loop); /* the parent is gone */
   return G_SOURCE_REMOVE;
 }
@@ -127,20 +128,19 @@ sp_keeper_run (int control_fd, int admin_fd)
   SpKeeper keeper = { .control = control_fd,
                       .owned = admin_fd >= 0,
                       .gate_backoff_ms = FIRST_GATE_BACKOFF_MS };
-  guint source;
 
   raise_memory_limit ();
   keeper.loop = g_main_loop_new (NULL, FALSE);
   keeper.session = sp_random_id (12);
   keeper.notifiers = g_ptr_array_new_with_free_func ((GDestroyNotify) sp_keeper_plugin_free);
   sp_keeper_fill_ports (&keeper);
-  source = g_unix_fd_add (control_fd, G_IO_IN | G_IO_HUP, on_control, &keeper);
+  keeper.control_source = g_unix_fd_add (control_fd, G_IO_IN | G_IO_HUP, on_control, &keeper);
   g_unix_signal_add (SIGTERM, on_terminate, &keeper);
   if (admin_fd >= 0)
     sp_keeper_admin_start (&keeper, admin_fd);
   (void) start_gate (&keeper);
   g_main_loop_run (keeper.loop);
-  g_source_remove (source);
+  g_clear_handle_id (&keeper.control_source, g_source_remove);
   clear (&keeper);
   return EXIT_SUCCESS;
 }

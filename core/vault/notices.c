@@ -182,6 +182,7 @@ typedef struct {
   SpRequest *request;
   char *notifier;
   gboolean settling;
+  guint timer; /* until it is tried again */
 } Work;
 
 static void
@@ -199,10 +200,30 @@ try_again (gpointer data)
 {
   Work *work = data;
 
+  g_ptr_array_remove_fast (work->vault->retrying, work);
   g_hash_table_remove (work->vault->notify_busy, work->notifier);
   next_work (work->vault, work->notifier);
   work_free (work);
   return G_SOURCE_REMOVE;
+}
+
+static void
+retry_later (Work *work)
+{
+  work->timer = g_timeout_add (RETRY_MS, try_again, work);
+  g_ptr_array_add (work->vault->retrying, work);
+}
+
+void
+sp_vault_stop_notices (SpVault *vault)
+{
+  for (guint i = 0; i < vault->retrying->len; i++) {
+    Work *work = g_ptr_array_index (vault->retrying, i);
+
+    g_source_remove (work->timer);
+    work_free (work);
+  }
+  g_ptr_array_set_size (vault->retrying, 0);
 }
 
 static void
@@ -212,7 +233,7 @@ on_settled_stored (SpVault *vault, SpRequest *request, const GError *error, gpoi
 
   if (error != NULL) {
     g_warning ("request %s: settling could not be stored: %s", request->id, error->message);
-    g_timeout_add (RETRY_MS, try_again, work);
+    retry_later (work);
     return;
   }
   g_hash_table_remove (vault->notify_busy, work->notifier);
@@ -250,7 +271,7 @@ on_work_done (const GError *error, gpointer data)
   if (error != NULL && !refused) {
     g_warning ("notify %s: %s", work->notifier, error->message);
     work->request->failures++;
-    g_timeout_add (RETRY_MS, try_again, work);
+    retry_later (work);
     return;
   }
   if (refused) {

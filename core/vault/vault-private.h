@@ -65,6 +65,7 @@ struct _SpVault {
   gboolean admin_busy;              /* one administrator's change at a time */
   GPtrArray *admin_parked;          /* SpParked */
   GHashTable *notify_busy;          /* notifiers with a call on its way */
+  GPtrArray *retrying;              /* calls that failed, until they are tried again */
   gint64 hold_until_ms;             /* a change has failed: expiry is not tried again before */
   char *going_agent, *going_secret; /* what an administrator's change is taking away */
   gint64 alarms_minute;             /* rate limit of alarms and refused answers */
@@ -171,6 +172,8 @@ void sp_vault_grant_list (SpVault *vault, JsonObject *params, SpVaultDone done, 
 void sp_vault_grant_revoke (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 
 /* ---- notices.c ------------------------------------------------------------------------------------------------------ */
+/* Nothing is tried again. */
+void sp_vault_stop_notices (SpVault *vault);
 char *sp_vault_notice_id (SpVault *vault, const SpRequest *request, const char *notifier);
 
 /* ---- auditing.c ------------------------------------------------------------------------------------------------------- */

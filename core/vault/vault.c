@@ -81,6 +81,7 @@ sp_vault_open (SpVaultSettings *settings, const SpVaultPorts *ports, const SpClo
   vault->by_key = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   vault->state =
       g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
+  vault->retrying = g_ptr_array_new ();
   vault->admin_parked = g_ptr_array_new_with_free_func (g_free);
   vault->notify_busy = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   vault->next_number = 1;
@@ -94,6 +95,8 @@ sp_vault_free (SpVault *vault)
 {
   if (vault == NULL)
     return;
+  sp_vault_stop_notices (vault);
+  g_ptr_array_unref (vault->retrying);
   sp_journal_free (vault->journal);
   g_hash_table_unref (vault->tokens);
   g_hash_table_unref (vault->agents);

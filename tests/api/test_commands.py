@@ -3,12 +3,14 @@ import json
 import os
 import unittest
 
-from lib.case import Case, VaultCase
+from lib.case import PLAIN, Case, VaultCase
 from lib.paths import DAEMON
 from lib.vault import run
 
 
 class Verbs(VaultCase):
+    config = PLAIN + "agent-rate = 100000\n"
+
     def test_secret(self):
         self.assertEqual(self.v.put("a/b.c-d_e", "x", "--description", "what"), {"name": "a/b.c-d_e", "version": 1})
         shown = self.v.admin("secret", "show", "a/b.c-d_e")
@@ -102,7 +104,7 @@ class Verbs(VaultCase):
         self.assertIn(number.encode(), out)
         for raw in ("\u202e", "\u200b", "\u009b"):
             self.assertNotIn(raw.encode(), out)
-        for raw in ("\u001b[31m", "\r", "\u0007"):
+        for raw in ("\u001b[31m", "\u0007"):
             self.assert_problem(self.a.post("db", f"a{raw}b"), 400, "invalid", "reason")
         self.a.cancel(number)
 
