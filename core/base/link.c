@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/link-buffer.h"
 #include "base/link-frame.h"
 #include "base/problem.h"
 #include "base/secret.h"
@@ -42,8 +43,7 @@ struct _SpLink {
   GMainContext *context;
   GSource *reader;
   GSource *writer;
-  guint8 *in; /* what came and is not a whole frame yet */
-  gsize in_length, in_size;
+  SpLinkBuffer in;
   GQueue out;       /* GBytes, whole frames */
   gsize out_done;   /* of the first of them */
   gsize out_length; /* of all of them */
@@ -113,10 +113,7 @@ fail_all (SpLink *link)
 static void
 drop_buffers (SpLink *link)
 {
-  if (link->in != NULL)
-    sp_wipe (link->in, link->in_size);
-  g_clear_pointer (&link->in, g_free);
-  link->in_length = link->in_size = 0;
+  sp_link_buffer_clear (&link->in);
   g_queue_clear_full (&link->out, (GDestroyNotify) g_bytes_unref);
   link->out_done = link->out_length = 0;
 }
@@ -436,42 +433,22 @@ take_frames (SpLink *link)
 {
   gsize at = 0;
 
-  while (link->open && link->in_length - at >= SP_FRAME_HEADER) {
+  while (link->open && link->in.length - at >= SP_FRAME_HEADER) {
     SpFrame frame;
 
-    sp_frame_read (&frame, link->in + at);
+    sp_frame_read (&frame, link->in.data + at);
     if (frame.length < SP_FRAME_HEADER || frame.length > SP_LINK_MAX_FRAME) {
       cut (link, "the other process sent a frame of %u bytes", frame.length);
       return;
     }
-    if (link->in_length - at < frame.length)
+    if (link->in.length - at < frame.length)
       break;
-    take_bytes (link, &frame, link->in + at);
+    take_bytes (link, &frame, link->in.data + at);
     at += frame.length;
   }
   if (!link->open || at == 0)
     return;
-  memmove (link->in, link->in + at, link->in_length - at);
-  sp_wipe (link->in + link->in_length - at, at);
-  link->in_length -= at;
-}
-
-static void
-make_room (SpLink *link)
-{
-  gsize size = MAX (link->in_size * 2, READ_CHUNK);
-  guint8 *bigger;
-
-  if (link->in_size - link->in_length >= READ_CHUNK / 2)
-    return;
-  bigger = g_malloc (size);
-  if (link->in_length > 0)
-    memcpy (bigger, link->in, link->in_length);
-  if (link->in != NULL)
-    sp_wipe (link->in, link->in_size);
-  g_free (link->in);
-  link->in = bigger;
-  link->in_size = size;
+  sp_link_buffer_consume (&link->in, at);
 }
 
 static gboolean
@@ -481,10 +458,10 @@ on_readable (int fd, GIOCondition condition, gpointer data)
   gssize n;
 
   sp_link_ref (link);
-  make_room (link);
-  n = recv (link->fd, link->in + link->in_length, link->in_size - link->in_length, 0);
+  sp_link_buffer_room (&link->in, READ_CHUNK / 2);
+  n = recv (link->fd, link->in.data + link->in.length, link->in.size - link->in.length, 0);
   if (n > 0) {
-    link->in_length += (gsize) n;
+    link->in.length += (gsize) n;
     take_frames (link);
   } else if (n == 0) {
     cut (link, "the other process is gone");

@@ -117,7 +117,7 @@ main (int argc, char **argv)
     { "admin-fd", 0, 0, G_OPTION_ARG_INT, &options.admin_fd, "descriptor of the admin channel",
       "N" },
     { "version", 0, 0, G_OPTION_ARG_NONE, &options.version, "print the version", NULL },
-    { NULL },
+    G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   g_autoptr (GError) error = NULL;

@@ -270,7 +270,6 @@ start_keeper (gpointer data)
 static int
 open_listener (const char *text, GError **error)
 {
-  g_autoptr (GInetSocketAddress) address = NULL;
   g_autoptr (GSocketConnectable) connectable = NULL;
   g_autoptr (GSocket) socket = NULL;
   g_autoptr (GSocketAddress) resolved = NULL;

@@ -11,8 +11,8 @@
 typedef struct _SpDaemon SpDaemon;
 
 typedef struct {
-  const char *listen;     /* "127.0.0.1:3737"; port 0: a free one */
-  const char *state;      /* its folder */
+  const char *listen; /* "127.0.0.1:3737"; port 0: a free one */
+  const char *state;  /* its folder */
 } SpDaemonSetup;
 
 typedef struct {

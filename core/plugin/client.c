@@ -21,9 +21,9 @@
 #define OPEN_MS 15000
 #define START_MS 30000
 #define BACKOFF_MIN_MS 100
-#define BACKOFF_MAX_MS 30000
+#define BACKOFF_MAX_MS 10000
 #define FAILED_RETRY_MS 60000
-#define HEALTHY_US (60 * G_TIME_SPAN_SECOND)
+#define HEALTHY_US (20 * G_TIME_SPAN_SECOND)
 #define RECALL_CHUNK (1024u * 1024u)
 
 /* ---- memory ----------------------------------------------------------------------------------------- */

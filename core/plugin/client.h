@@ -2,8 +2,8 @@
  *
  * The plugin itself sits in another process, the plugin host.  The client knows how to open it there,
  * gives it one call at a time, and treats it as expendable: a plugin host that dies, breaks the
- * protocol or overruns a deadline is killed and started again with back-off (100 ms, doubled up to 30
- * s, reset after a minute of health), and opened anew with the same setup.  Calls that wait survive
+ * protocol or overruns a deadline is killed and started again with back-off (100 ms, doubled up to 10
+ * s, reset after 20 s of health), and opened anew with the same setup.  Calls that wait survive
  * that; the call in flight fails with SP_PROBLEM_UNREACHABLE ("may or may not have happened").
  *
  * Asynchronous: everything on the thread-default GMainContext; done() is called exactly once and

@@ -74,8 +74,7 @@ update_live (SpVault *vault, SpRequest *request)
 void
 sp_vault_end_change (SpVault *vault, SpRequest *request, const SpRequest *next)
 {
-  g_autoptr (SpRequest) keep = sp_request_ref (request);
-
+  (void) sp_request_ref (request); /* those who are woken may drop it */
   request->busy = FALSE;
   if (next != NULL) {
     sp_request_assign (request, next);
@@ -83,11 +82,10 @@ sp_vault_end_change (SpVault *vault, SpRequest *request, const SpRequest *next)
     if (request->status != SP_REQUEST_PENDING)
       run_all (&request->watched);
     sp_vault_notify (vault);
-    sp_vault_arm (vault);
   }
-  if (next == NULL)
-    sp_vault_arm (vault);
+  sp_vault_arm (vault);
   run_all (&request->parked);
+  sp_request_unref (request);
 }
 
 static void

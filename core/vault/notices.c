@@ -269,7 +269,7 @@ on_work_done (const GError *error, gpointer data)
   gboolean refused = error != NULL && g_error_matches (error, SP_ERROR, SP_ERROR_REFUSED);
 
   if (error != NULL && !refused) {
-    g_warning ("notify %s: %s", work->notifier, error->message);
+    g_warning ("%s", error->message);
     work->request->failures++;
     retry_later (work);
     return;

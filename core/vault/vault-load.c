@@ -174,11 +174,10 @@ take_row (const char *key, gint64 revision, GBytes *sealed, gpointer data)
 
 /* ---- the end ---------------------------------------------------------------------------------------------------- */
 
+/* Consumes @error. */
 static void
 finish (Load *load, GError *error)
 {
-  g_autoptr (GError) owned = error;
-
   load->vault->open = error == NULL;
   load->done (error, load->data);
   if (error == NULL) {
@@ -187,6 +186,7 @@ finish (Load *load, GError *error)
   }
   g_free (load->after);
   g_clear_error (&load->error);
+  g_clear_error (&error);
   g_free (load);
 }
 

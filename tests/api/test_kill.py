@@ -26,7 +26,8 @@ SEED = os.environ.get("SECRET_PROXY_TEST_SEED") or str(random.randrange(10**6))
 VALUE = "a value that is given once"
 # Restarts back off, so a vault lives for a few kills only.
 KILLS_OF_A_LIFE = 2
-PATIENCE = 30.0
+# Longer than the pause that the Telegram notifier makes where it can't know whether a message arrived.
+PATIENCE = 90.0
 
 
 class Life:

@@ -16,6 +16,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_autoptr (SpSecret) secret = NULL;
 
   g_assert_true (good == (node != NULL));
+  g_assert_true (!good || repaired != NULL);
   if (!good)
     return 0;
   (void) sp_json_take_secret (text, size, "secret_base64", &secret, NULL);

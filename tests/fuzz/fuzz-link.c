@@ -12,10 +12,20 @@ read_frame (const SpFrame *frame, const guint8 *data)
   static const char *const types[] = { SP_FRAME_ERROR_TYPE, "(us)", "()", "a{say}", "a(sxay)" };
   g_autoptr (GBytes) blob = sp_frame_blob (frame, data);
 
+  g_assert_true ((blob == NULL) == (frame->blob == 0));
   for (gsize i = 0; i < G_N_ELEMENTS (types); i++) {
     g_autoptr (GVariant) value = sp_frame_value (frame, data, types[i]);
-    g_autoptr (GError) error = value && i == 0 ? sp_frame_error_from_value (value) : NULL;
-    g_autofree char *text = value ? g_variant_print (value, TRUE) : NULL;
+    g_autoptr (GError) error = NULL;
+    g_autofree char *text = NULL;
+
+    if (value == NULL)
+      continue;
+    text = g_variant_print (value, TRUE);
+    g_assert_nonnull (text);
+    if (i == 0) {
+      error = sp_frame_error_from_value (value);
+      g_assert_nonnull (error);
+    }
   }
 }
 

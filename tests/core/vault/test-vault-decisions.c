@@ -49,12 +49,12 @@ seconds_granted (TestVault *test, gint64 offered_max, gint64 max_now, const char
       g_strdup_printf ("{\"name\":\"g\",\"grant_max\":%" G_GINT64_FORMAT "}", offered_max);
   g_autofree char *second =
       g_strdup_printf ("{\"name\":\"g\",\"grant_max\":%" G_GINT64_FORMAT "}", max_now);
-  g_autoptr (TestReply) put = test_put (test, first, "v");
-  g_autoptr (TestReply) made = test_create (test, token, "g");
-  g_autoptr (TestReply) again = test_put (test, second, "v");
-  g_autoptr (TestReply) got = NULL;
+  g_autoptr (TestReply) made = NULL, got = NULL;
   g_autoptr (GDateTime) until = NULL;
 
+  test_reply_free (test_put (test, first, "v"));
+  made = test_create (test, token, "g");
+  test_reply_free (test_put (test, second, "v"));
   g_assert_cmpint (test_answer (test, choice, "11"), ==, SP_ANSWER_TAKEN);
   got = test_get (test, token, made->id);
   until = g_date_time_new_from_iso8601 (test_reply_string (got, "expires_at"), NULL);
