@@ -13,6 +13,7 @@
 
 #define FIRST_GATE_BACKOFF_MS 50u
 #define LAST_GATE_BACKOFF_MS 5000u
+#define LAST_TURNS 100u
 #define HEALTHY_US (20 * G_USEC_PER_SEC)
 
 static gboolean
@@ -107,6 +108,9 @@ clear (SpKeeper *keeper)
   g_clear_pointer (&keeper->gate, sp_link_unref);
   g_clear_pointer (&keeper->notifiers, g_ptr_array_unref);
   g_clear_pointer (&keeper->store, sp_keeper_plugin_free);
+  /* What the plugins' ends have left to do, while what they point at is still there. */
+  for (guint i = 0; i < LAST_TURNS && g_main_context_iteration (NULL, FALSE); i++)
+    ;
   g_clear_pointer (&keeper->vault, sp_vault_free);
   g_clear_pointer (&keeper->admin, sp_rpc_unref);
   g_clear_pointer (&keeper->unlock, sp_unlock_free);
