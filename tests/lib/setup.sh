@@ -5,6 +5,9 @@
 # line says how it went, whatever happened.
 # shellcheck shell=bash
 
+# A plugin that others of the group could write is refused, and some systems let them by default.
+umask 022
+
 TREE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly TREE
 readonly PACKAGES=$TREE/tests/lib/packages.txt
