@@ -16,6 +16,8 @@
 #include "base/secret.h"
 
 #define TLS_HANDSHAKE 0x16
+#define RECORD_HEADER 5u
+#define RECORD_MAX 16384u
 
 struct _SpHttpChannel {
   GMainContext *context;
@@ -155,20 +157,59 @@ start_tls (SpHttpChannel *channel)
   return SP_HTTP_IO_WAIT;
 }
 
-static SpHttpIo
-take_first_byte (SpHttpChannel *channel)
+/* Be told of input only when so many bytes are there. */
+static void
+wait_for (SpHttpChannel *channel, gsize bytes)
 {
-  guint8 byte = 0;
-  gssize n = recv (channel->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  const int value = (int) bytes;
+
+  (void) setsockopt (channel->fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof value);
+}
+
+/* No more will come: waiting for it would be a busy loop, as the end counts as input. */
+static gboolean
+is_ended (const SpHttpChannel *channel)
+{
+  struct pollfd end = { .fd = channel->fd, .events = POLLRDHUP };
+
+  return poll (&end, 1, 0) > 0;
+}
+
+/* A handshake occupies a thread of the TLS library, so it begins only when the client's first record
+ * (RFC 8446 section 5.1: type, version, length) is there as a whole: half a hello costs nothing. */
+static SpHttpIo
+take_hello (SpHttpChannel *channel, const guint8 *data, gsize n)
+{
+  gsize length = n < RECORD_HEADER ? 0 : (gsize) data[3] << 8 | data[4];
+
+  gboolean whole = length > 0 && n >= RECORD_HEADER + length;
+
+  if (length > RECORD_MAX || (!whole && is_ended (channel)))
+    return SP_HTTP_IO_END;
+  if (!whole) {
+    wait_for (channel, n < RECORD_HEADER ? RECORD_HEADER : RECORD_HEADER + MAX (length, 1));
+    return SP_HTTP_IO_WAIT;
+  }
+  wait_for (channel, 1);
+  source_clear (&channel->watch);
+  channel->readable = TRUE;
+  return start_tls (channel);
+}
+
+static SpHttpIo
+take_first_bytes (SpHttpChannel *channel)
+{
+  guint8 data[RECORD_HEADER + RECORD_MAX];
+  gssize n = recv (channel->fd, data, sizeof data, MSG_PEEK | MSG_DONTWAIT);
 
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return SP_HTTP_IO_WAIT;
+  if (n > 0 && data[0] == TLS_HANDSHAKE && channel->certificate != NULL)
+    return take_hello (channel, data, (gsize) n);
   source_clear (&channel->watch);
   if (n <= 0)
     return SP_HTTP_IO_END;
   channel->readable = TRUE;
-  if (byte == TLS_HANDSHAKE && channel->certificate != NULL)
-    return start_tls (channel);
   channel->stream = G_IO_STREAM (g_object_ref (channel->socket));
   return SP_HTTP_IO_DONE;
 }
@@ -180,7 +221,7 @@ sp_http_channel_open (SpHttpChannel *channel)
     return SP_HTTP_IO_WAIT;
   if (channel->tls)
     return channel->stream ? SP_HTTP_IO_DONE : SP_HTTP_IO_END;
-  return take_first_byte (channel);
+  return take_first_bytes (channel);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------ */

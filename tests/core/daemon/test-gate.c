@@ -286,6 +286,37 @@ test_tls (void)
                    G_TLS_PROTOCOL_VERSION_TLS_1_3);
 }
 
+/* Each of them would hold a thread of the TLS library until its deadline. */
+static void
+test_half_hellos (void)
+{
+  static const char half[] = "\x16\x03\x01\x02\x00\x01";
+  g_auto (GateFixture) self;
+  g_autoptr (GPtrArray) hellos = g_ptr_array_new_with_free_func (g_object_unref);
+  gint64 start;
+
+  gate_fixture_init (&self);
+  gate_fixture_start (&self);
+  gate_fixture_set_tls (&self, TRUE, FALSE);
+  for (guint i = 0; i < 40; i++) {
+    GIOStream *hello = gate_fixture_dial (&self);
+
+    g_ptr_array_add (hellos, hello);
+    g_assert_true (g_output_stream_write_all (g_io_stream_get_output_stream (hello), half,
+                                              sizeof half - 1, NULL, NULL, NULL));
+  }
+  gate_fixture_await_connections (&self, 40);
+  self.tls = TRUE;
+  start = g_get_monotonic_time ();
+  {
+    g_autoptr (Reply) reply = gate_fixture_ask (&self, ASK ("GET", "/v1/secrets"));
+
+    g_assert_cmpuint (reply->status, ==, 200);
+  }
+  /* Far below the deadline of a handshake. */
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 2 * G_USEC_PER_SEC);
+}
+
 static void
 test_plain_is_refused (void)
 {
@@ -406,6 +437,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/gate/wait/is-dropped-with-its-tls-client", "", test_wait_is_dropped);
   g_test_add_func ("/gate/cap/of-connections", test_cap);
   g_test_add_func ("/gate/tls/serves", test_tls);
+  g_test_add_func ("/gate/tls/half-hellos-delay-nobody", test_half_hellos);
   g_test_add_func ("/gate/tls/plain-is-refused", test_plain_is_refused);
   g_test_add_func ("/gate/hostile/garbage", test_garbage);
   g_test_add_func ("/gate/hostile/answer-survives-a-flood", test_answer_survives_a_flood);
