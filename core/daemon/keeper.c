@@ -101,6 +101,9 @@ clear (SpKeeper *keeper)
 {
   keeper->ending = TRUE;
   sp_keeper_flush_audit_head (keeper);
+  /* What is on its way to the store was promised to nobody yet, and nobody is left to hear of it. */
+  if (keeper->vault != NULL && !sp_vault_is_idle (keeper->vault))
+    _exit (EXIT_SUCCESS);
   g_clear_handle_id (&keeper->wake, g_source_remove);
   g_clear_handle_id (&keeper->gate_timer, g_source_remove);
   if (keeper->gate != NULL)

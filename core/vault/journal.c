@@ -144,6 +144,12 @@ sp_journal_head_hex (const SpJournal *journal)
   return sp_hex (journal->head.mac, SP_MAC_LENGTH);
 }
 
+gboolean
+sp_journal_is_idle (const SpJournal *journal)
+{
+  return journal->group == NULL && journal->waiting.length == 0;
+}
+
 gint64
 sp_journal_last_wall_us (const SpJournal *journal)
 {

@@ -47,6 +47,9 @@ guint64 sp_journal_seq (const SpJournal *journal);
 char *sp_journal_head_hex (const SpJournal *journal);
 gint64 sp_journal_last_wall_us (const SpJournal *journal);
 
+/* Nothing waits, nothing is on its way. */
+gboolean sp_journal_is_idle (const SpJournal *journal);
+
 /* ---- writing ----------------------------------------------------------------------------------------- */
 
 SpTxn *sp_txn_new (SpJournal *journal);

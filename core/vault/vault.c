@@ -113,6 +113,12 @@ sp_vault_free (SpVault *vault)
   g_free (vault);
 }
 
+gboolean
+sp_vault_is_idle (const SpVault *vault)
+{
+  return sp_journal_is_idle (vault->journal);
+}
+
 SpTxn *
 sp_vault_txn (SpVault *vault)
 {

@@ -56,6 +56,9 @@ SpVault *sp_vault_open (SpVaultSettings *settings, const SpVaultPorts *ports, co
 void sp_vault_free (SpVault *vault);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpVault, sp_vault_free)
 
+/* Nothing is on its way to the store. */
+gboolean sp_vault_is_idle (const SpVault *vault);
+
 /* What time brings: expiry.  Called when ports->wake_in() asked for it. */
 void sp_vault_tick (SpVault *vault);
 /* Notices are posted and settled; called when a notifier came (back) to life. */

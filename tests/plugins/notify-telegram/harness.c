@@ -525,7 +525,8 @@ run (Core *core)
 int
 main (int argc, char **argv)
 {
-  Core core = { .host = { &host_api } };
+  /* As long as the process: its end is the end of it, for leak checkers too. */
+  static Core core = { .host = { &host_api } };
   GModule *module = argc == 2 ? g_module_open (argv[1], G_MODULE_BIND_LOCAL) : NULL;
   SpPluginFunc symbol = NULL;
 
