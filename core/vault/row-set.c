@@ -1,6 +1,8 @@
-/* row-set.c - row-set.h on a tree a bucket, hashed with SHA-256 */
+/* row-set.c - row-set.h on a tree a bucket, hashed with GnuTLS's SHA-256, which uses the processor's */
 #include "vault/row-set.h"
 
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
 #include <string.h>
 
 #define BUCKETS 256u
@@ -99,14 +101,22 @@ replace (SpRowSet *set, const char *name, const Mark *mark)
   bucket->stale = TRUE;
 }
 
+static gnutls_hash_hd_t
+hash_new (void)
+{
+  gnutls_hash_hd_t hash;
+
+  if (gnutls_hash_init (&hash, GNUTLS_DIG_SHA256) != 0)
+    g_error ("GnuTLS has no SHA-256");
+  return hash;
+}
+
 static void
 hash_bytes (GBytes *bytes, guint8 digest[SP_DIGEST_LENGTH])
 {
-  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
-  gsize length = SP_DIGEST_LENGTH;
-
-  g_checksum_update (checksum, g_bytes_get_data (bytes, NULL), (gssize) g_bytes_get_size (bytes));
-  g_checksum_get_digest (checksum, digest, &length);
+  if (gnutls_hash_fast (GNUTLS_DIG_SHA256, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes),
+                        digest) != 0)
+    g_error ("GnuTLS has no SHA-256");
 }
 
 void
@@ -135,35 +145,33 @@ hash_mark (gpointer name, gpointer value, gpointer data)
   const gint64 revision = GINT64_TO_BE (mark->revision);
 
   /* With its NUL, so that no name runs into what follows. */
-  g_checksum_update (data, name, (gssize) strlen (name) + 1);
-  g_checksum_update (data, (const guchar *) &revision, sizeof revision);
-  g_checksum_update (data, mark->tag, sizeof mark->tag);
+  (void) gnutls_hash (data, name, strlen (name) + 1);
+  (void) gnutls_hash (data, &revision, sizeof revision);
+  (void) gnutls_hash (data, mark->tag, sizeof mark->tag);
   return FALSE;
 }
 
 static void
 refresh (Bucket *bucket)
 {
-  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
-  gsize length = SP_DIGEST_LENGTH;
+  gnutls_hash_hd_t hash = hash_new ();
 
-  g_tree_foreach (bucket->marks, hash_mark, checksum);
-  g_checksum_get_digest (checksum, bucket->digest, &length);
+  g_tree_foreach (bucket->marks, hash_mark, hash);
+  gnutls_hash_deinit (hash, bucket->digest);
   bucket->stale = FALSE;
 }
 
 void
 sp_row_set_digest (SpRowSet *set, guint8 ret_digest[SP_DIGEST_LENGTH])
 {
-  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
-  gsize length = SP_DIGEST_LENGTH;
+  gnutls_hash_hd_t hash = hash_new ();
 
   for (guint i = 0; i < BUCKETS; i++) {
     if (set->buckets[i].stale)
       refresh (&set->buckets[i]);
-    g_checksum_update (checksum, set->buckets[i].digest, SP_DIGEST_LENGTH);
+    (void) gnutls_hash (hash, set->buckets[i].digest, SP_DIGEST_LENGTH);
   }
-  g_checksum_get_digest (checksum, ret_digest, &length);
+  gnutls_hash_deinit (hash, ret_digest);
 }
 
 void
