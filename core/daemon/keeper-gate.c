@@ -86,10 +86,8 @@ why_unhealthy (SpKeeper *keeper)
     return "locked";
   if (sp_plugin_client_state (keeper->store->client) != SP_PLUGIN_READY)
     return "store";
-  for (guint i = 0; i < keeper->notifiers->len; i++) {
-    const SpKeeperPlugin *plugin = g_ptr_array_index (keeper->notifiers, i);
-    usable += sp_plugin_client_state (plugin->client) == SP_PLUGIN_READY;
-  }
+  for (guint i = 0; i < keeper->notifiers->len; i++)
+    usable += sp_keeper_plugin_usable (g_ptr_array_index (keeper->notifiers, i));
   return keeper->notifiers->len > 0 && usable == 0 ? "notifier" : NULL;
 }
 

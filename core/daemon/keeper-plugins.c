@@ -5,6 +5,8 @@
 #include "base/problem.h"
 #include "daemon/keeper-private.h"
 
+#define START_US (10 * G_USEC_PER_SEC)
+
 /* ---- what plugin hosts want --------------------------------------------------------------------------- */
 
 static void
@@ -203,13 +205,28 @@ port_settle (gpointer port, const char *name, const SpNotice *notice, const SpOu
     sp_plugin_client_settle (notifier (port, name), notice, outcome, done, data);
 }
 
-/* One that is being started is usable: it will have the notice in a moment. */
+/* One that is being started will be there in a moment; one that has been down for long won't. */
+gboolean
+sp_keeper_plugin_usable (const SpKeeperPlugin *plugin)
+{
+  SpPluginState state = sp_plugin_client_state (plugin->client);
+  gint64 down_us = g_get_real_time () - sp_plugin_client_since (plugin->client);
+
+  return state == SP_PLUGIN_READY || (state == SP_PLUGIN_DOWN && down_us < START_US);
+}
+
 static gboolean
 port_usable (gpointer port, const char *name)
 {
-  SpPluginState state = sp_plugin_client_state (notifier (port, name));
+  SpKeeper *keeper = port;
 
-  return state == SP_PLUGIN_READY || state == SP_PLUGIN_DOWN;
+  for (guint i = 0; i < keeper->notifiers->len; i++) {
+    const SpKeeperPlugin *plugin = g_ptr_array_index (keeper->notifiers, i);
+
+    if (g_str_equal (sp_plugin_client_instance (plugin->client), name))
+      return sp_keeper_plugin_usable (plugin);
+  }
+  return FALSE;
 }
 
 static void

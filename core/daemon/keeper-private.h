@@ -70,5 +70,7 @@ void sp_keeper_store_changed (SpKeeper *keeper);
 /* ---- keeper-plugins.c: plugin hosts, and the vault's ports to them ------------------------------------------ */
 SpKeeperPlugin *sp_keeper_plugin_new (SpKeeper *keeper, guint slot, const SpPluginSetup *setup);
 void sp_keeper_plugin_free (SpKeeperPlugin *plugin);
+/* Whether it works, as far as is known. */
+gboolean sp_keeper_plugin_usable (const SpKeeperPlugin *plugin);
 SpKeeperPlugin *sp_keeper_plugin_in_slot (SpKeeper *keeper, guint slot);
 void sp_keeper_fill_ports (SpKeeper *keeper);

@@ -248,8 +248,9 @@ class Tls(Raw):
         for data in (b"\x16\x03\x01\xff\xff" + b"\0" * 3000, b"\x16\x03\x01\0\x01\x01", b"\x16" * 500):
             with Connection(self.v.port) as connection:
                 connection.send(data)
-                connection.socket.shutdown(socket.SHUT_WR)
-                with contextlib.suppress(Closed, ValueError, IndexError, UnicodeDecodeError):
+                # What can't become a handshake may be cut off at once.
+                with contextlib.suppress(Closed, OSError, ValueError, IndexError, UnicodeDecodeError):
+                    connection.socket.shutdown(socket.SHUT_WR)
                     connection.read()
         with Connection(self.v.port, self.v.pin) as connection:
             self.assertEqual(connection.request("GET", "/health").status, 200)
