@@ -95,6 +95,19 @@ sp_json_get_bool (JsonObject *object, const char *name, gboolean *ret_value, GEr
   return node != NULL || !json_object_has_member (object, name);
 }
 
+JsonObject *
+sp_json_object_of_strings (GVariant *strings)
+{
+  JsonObject *object = json_object_new ();
+  GVariantIter iter;
+  const char *key, *value;
+
+  g_variant_iter_init (&iter, strings);
+  while (g_variant_iter_next (&iter, "{&s&s}", &key, &value))
+    json_object_set_string_member (object, key, value);
+  return object;
+}
+
 char *
 sp_json_text (JsonNode *node)
 {

@@ -36,6 +36,9 @@ gboolean sp_json_get_int (JsonObject *object, const char *name, gint64 *ret_valu
 gboolean
 sp_json_get_bool (JsonObject *object, const char *name, gboolean *ret_value, GError **error);
 
+/* An object of the pairs of an a{ss}. */
+JsonObject *sp_json_object_of_strings (GVariant *strings);
+
 /* Compact text of @node. */
 char *sp_json_text (JsonNode *node);
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/json.h"
 #include "base/option.h"
 #include "cli/output.h"
 #include "plugin/info.h"
@@ -66,19 +67,6 @@ set_text (JsonObject *object, const char *name, const char *text)
 }
 
 static JsonObject *
-object_of_strings (GVariant *strings)
-{
-  JsonObject *object = json_object_new ();
-  GVariantIter iter;
-  const char *key, *value;
-
-  g_variant_iter_init (&iter, strings);
-  while (g_variant_iter_next (&iter, "{&s&s}", &key, &value))
-    json_object_set_string_member (object, key, value);
-  return object;
-}
-
-static JsonObject *
 object_of_vault (const SpConfigVault *vault)
 {
   JsonObject *object = json_object_new ();
@@ -107,8 +95,8 @@ object_of_instance (const SpConfigInstance *instance)
   set_text (object, "kind", instance->kind);
   set_text (object, "name", instance->name);
   set_text (object, "plugin", instance->plugin);
-  json_object_set_object_member (object, "options", object_of_strings (instance->options));
-  json_object_set_object_member (object, "secrets", object_of_strings (instance->secrets));
+  json_object_set_object_member (object, "options", sp_json_object_of_strings (instance->options));
+  json_object_set_object_member (object, "secrets", sp_json_object_of_strings (instance->secrets));
   return object;
 }
 
@@ -118,7 +106,7 @@ object_of_approver (const SpConfigApprover *approver)
   JsonObject *object = json_object_new ();
 
   set_text (object, "name", approver->name);
-  json_object_set_object_member (object, "ids", object_of_strings (approver->ids));
+  json_object_set_object_member (object, "ids", sp_json_object_of_strings (approver->ids));
   return object;
 }
 

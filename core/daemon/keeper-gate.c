@@ -317,6 +317,8 @@ sp_keeper_attach_gate (SpKeeper *keeper, int fd)
     sp_link_close (keeper->gate);
   g_clear_pointer (&keeper->gate, sp_link_unref);
   keeper->gate = sp_link_new (fd, &setup);
+  /* One that was still to be asked for would be refused, and taken for the end of this one. */
+  g_clear_handle_id (&keeper->gate_timer, g_source_remove);
   keeper->gate_since = g_get_monotonic_time ();
   sp_keeper_tell_gate (keeper);
 }

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "base/option.h"
 #include "base/problem.h"
 #include "plugin/find.h"
@@ -67,19 +68,6 @@ collect_secrets (const SpUnlock *unlock, GError **error)
 /* ---- configuration --------------------------------------------------------------------------------- */
 
 static JsonObject *
-object_of_strings (GVariant *strings)
-{
-  JsonObject *object = json_object_new ();
-  GVariantIter iter;
-  const char *key, *value;
-
-  g_variant_iter_init (&iter, strings);
-  while (g_variant_iter_next (&iter, "{&s&s}", &key, &value))
-    json_object_set_string_member (object, key, value);
-  return object;
-}
-
-static JsonObject *
 object_of_instance (const SpUnlock *unlock, const SpConfigInstance *instance, GError **error)
 {
   g_autofree char *dir =
@@ -94,7 +82,7 @@ object_of_instance (const SpUnlock *unlock, const SpConfigInstance *instance, GE
   object = json_object_new ();
   json_object_set_string_member (object, "name", instance->name);
   json_object_set_string_member (object, "plugin", path);
-  json_object_set_object_member (object, "options", object_of_strings (instance->options));
+  json_object_set_object_member (object, "options", sp_json_object_of_strings (instance->options));
   return object;
 }
 
@@ -129,7 +117,7 @@ array_of_approvers (const SpConfigApprover *const *approvers)
     JsonObject *object = json_object_new ();
 
     json_object_set_string_member (object, "name", (*approvers)->name);
-    json_object_set_object_member (object, "ids", object_of_strings ((*approvers)->ids));
+    json_object_set_object_member (object, "ids", sp_json_object_of_strings ((*approvers)->ids));
     json_array_add_object_element (array, object);
   }
   return array;

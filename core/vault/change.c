@@ -17,20 +17,10 @@ typedef struct {
   gpointer data;
 } Change;
 
-static void
-add_parked (GPtrArray *parked, void (*func) (gpointer), gpointer data)
-{
-  SpParked *entry = g_new0 (SpParked, 1);
-
-  entry->func = func;
-  entry->data = data;
-  g_ptr_array_add (parked, entry);
-}
-
 void
 sp_request_park (SpRequest *request, void (*func) (gpointer), gpointer data)
 {
-  add_parked (request->parked, func, data);
+  g_ptr_array_add (request->parked, g_memdup2 (&(SpParked){ func, data }, sizeof (SpParked)));
 }
 
 /* Those who are woken may park again: on a new array. */

@@ -154,7 +154,7 @@ make_request (SpAgentOp *op, const SpStoredSecret *secret)
 
   if (drop != NULL) {
     sp_txn_put (txn, SP_TABLE_REQUESTS, drop->id, NULL);
-    drop->busy = TRUE;
+    sp_vault_begin_change (drop);
     op->drop = sp_request_ref (drop);
   }
   sp_txn_audit (txn, "request.created", "request", request->id, "agent", request->agent, "secret",
