@@ -1,0 +1,27 @@
+/* plugin-disk.h - bring the configured plugins into the vault VM
+ *
+ * A read-only disk (squashfs, name "plugins") that the host builds: /plugins/KIND-NAME.so, /lib with the
+ * libraries that they need and the appliance may not have, /files with what their options of type path
+ * point to.  The guest mounts it at /run/plugins.  The same input gives the same bytes; its SHA-256 is
+ * part of the measurement.
+ */
+#pragma once
+
+#include "base/config.h"
+#include "plugin/info.h"
+
+#define SP_PLUGIN_MOUNT "/run/plugins"
+
+/* Build it at @path (replaced in one step).  @catalog: descriptions, for the types of options.  A
+ * store's options of type path are refused: a vault VM has one place for data. */
+gboolean sp_plugin_disk_build (const SpConfigVault *vault, SpPluginCatalog *catalog,
+                               const char *plugin_dir, const char *path, char **ret_sha256,
+                               GError **error);
+
+/* How @instance is to be told to the guest: the path of its shared object there, and its options with
+ * paths changed to those on the disk.  Free the path; unref the options (a{ss}). */
+gboolean sp_plugin_disk_map (const SpConfigInstance *instance, SpPluginCatalog *catalog,
+                             char **ret_path, GVariant **ret_options, GError **error);
+
+/* An empty data volume: a sparse file with an ext4 file system, 0600.  Fails where it is there. */
+gboolean sp_data_volume_make (const char *path, guint64 size, const char *uuid, GError **error);
