@@ -14,14 +14,14 @@
 typedef struct _SpMonitor SpMonitor;
 
 typedef enum {
-  SP_MONITOR_SAVE,    /* savevm NAME */
-  SP_MONITOR_FORGET,  /* delvm NAME */
-  SP_MONITOR_STOP,    /* the processors stand still */
-  SP_MONITOR_GO_ON,   /* cont */
+  SP_MONITOR_SAVE,      /* savevm NAME */
+  SP_MONITOR_FORGET,    /* delvm NAME */
+  SP_MONITOR_STOP,      /* the processors stand still */
+  SP_MONITOR_GO_ON,     /* cont */
   SP_MONITOR_POWER_OFF, /* system_powerdown, and wait until the other end closes or says SHUTDOWN */
-  SP_MONITOR_QUIT,    /* the process ends; wait until the other end closes */
-  SP_MONITOR_RELEASE, /* hostfwd_remove: give back the host's port; argument "127.0.0.1:3737" */
-  SP_MONITOR_CLAIM,   /* hostfwd_add: and take it again; argument "127.0.0.1:3737" */
+  SP_MONITOR_QUIT,      /* the process ends; wait until the other end closes */
+  SP_MONITOR_RELEASE,   /* hostfwd_remove: give back the host's port; argument "127.0.0.1:3737" */
+  SP_MONITOR_CLAIM,     /* hostfwd_add: and take it again; argument "127.0.0.1:3737" */
   SP_MONITOR_N_VERBS
 } SpMonitorVerb;
 

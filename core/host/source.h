@@ -53,9 +53,9 @@ typedef void (*SpSourceProgress) (guint64 done, guint64 total, gpointer data);
 /* The disk, in one stream, into @out (empty, at its start), holes kept; @ret_sha256: hex, of the bytes
  * that were written.  More than @max_bytes, or slower than 10 minutes: an error; @out is then
  * worthless.  A full file system here is SP_PROBLEM_STORE. */
-gboolean sp_source_copy_disk (SpSource *source, int out, guint64 max_bytes,
-                              SpSourceProgress progress, gpointer data, char **ret_sha256,
-                              GError **error);
+gboolean
+sp_source_copy_disk (SpSource *source, int out, guint64 max_bytes, SpSourceProgress progress,
+                     gpointer data, char **ret_sha256, GError **error);
 
 /* A stream to the monitor socket: directly, or by `secret-proxy relay SOCKET` or socat on the far
  * side.  The descriptors are the caller's and may be the same. */
@@ -72,5 +72,5 @@ gboolean sp_source_end_machine (SpSource *source, GError **error);
 
 /* Run a program where the agent is, as the agent; its stdout (at most 64 KiB), and its exit status
  * (127: there is no such program).  At most @timeout_ms. */
-gboolean sp_source_run (SpSource *source, const char *const *argv, guint timeout_ms,
-                        char **ret_out, int *ret_status, GError **error);
+gboolean sp_source_run (SpSource *source, const char *const *argv, guint timeout_ms, char **ret_out,
+                        int *ret_status, GError **error);
