@@ -3,17 +3,19 @@
 
 #include <string.h>
 
-#define VAULTS "/var/lib/secret-proxy"
+#include "base/state.h"
+
 #define DEFAULT_VAULT "default"
 
 char *
 sp_vault_folder (const SpCli *cli)
 {
   const char *vault = sp_cli_get (cli, "vault");
+  g_autofree char *state = sp_state_dir ();
 
   if (vault != NULL && strchr (vault, '/') != NULL)
     return g_canonicalize_filename (vault, NULL);
-  return g_build_filename (VAULTS, vault ? vault : DEFAULT_VAULT, NULL);
+  return g_build_filename (state, vault ? vault : DEFAULT_VAULT, NULL);
 }
 
 SpAdmin *

@@ -62,19 +62,19 @@ sp_admin_lock (int folder, GError **error)
 /* ---- the socket ------------------------------------------------------------------------------------ */
 
 static struct sockaddr_un
-address_in (int folder)
+address_in (int folder, const char *name)
 {
   struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-  (void) g_snprintf (address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" SP_ADMIN_SOCKET,
-                     folder);
+  (void) g_snprintf (address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", folder,
+                     name);
   return address;
 }
 
 int
 sp_admin_listen (int folder, GError **error)
 {
-  struct sockaddr_un address = address_in (folder);
+  struct sockaddr_un address = address_in (folder, SP_ADMIN_SOCKET);
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
   (void) unlinkat (folder, SP_ADMIN_SOCKET, 0);
@@ -121,10 +121,10 @@ sp_admin_unlink (int folder)
 
 /* ---- the other end ------------------------------------------------------------------------------------ */
 
-static int
-connect_in (int folder)
+int
+sp_socket_connect (int folder, const char *name)
 {
-  struct sockaddr_un address = address_in (folder);
+  struct sockaddr_un address = address_in (folder, name);
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int saved;
 
@@ -140,7 +140,7 @@ int
 sp_admin_connect (const char *path, GError **error)
 {
   int folder = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  int fd = folder >= 0 ? connect_in (folder) : -1;
+  int fd = folder >= 0 ? sp_socket_connect (folder, SP_ADMIN_SOCKET) : -1;
   int saved = errno;
 
   if (folder >= 0)

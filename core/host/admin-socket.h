@@ -22,3 +22,6 @@ void sp_admin_unlink (int folder);
 
 /* Connect to that of the folder @path: SP_PROBLEM_UNREACHABLE where nothing runs. */
 int sp_admin_connect (const char *path, GError **error);
+
+/* Connect to the socket @name in @folder, a descriptor; -1 with errno set. */
+int sp_socket_connect (int folder, const char *name);

@@ -143,19 +143,6 @@ read_more (SpDaemon *daemon, GInputStream *stream)
 
 /* ---- its end ----------------------------------------------------------------------------------------------- */
 
-static SpProblemCode
-code_of_exit (int status)
-{
-  static const SpProblemCode codes[] = { SP_PROBLEM_USAGE,       SP_PROBLEM_CONFIG,
-                                         SP_PROBLEM_UNREACHABLE, SP_PROBLEM_CONFLICT,
-                                         SP_PROBLEM_TIMED_OUT,   SP_PROBLEM_INTEGRITY };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (codes); i++)
-    if (sp_problem_exit (codes[i]) == status)
-      return codes[i];
-  return SP_PROBLEM_INTERNAL;
-}
-
 static GError *
 error_of_end (GSubprocess *process)
 {
@@ -165,7 +152,7 @@ error_of_end (GSubprocess *process)
     return g_error_new (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, PROGRAM " was ended by signal %d",
                         g_subprocess_get_term_sig (process));
   status = g_subprocess_get_exit_status (process);
-  return g_error_new (SP_PROBLEM, code_of_exit (status),
+  return g_error_new (SP_PROBLEM, sp_problem_from_exit (status),
                       PROGRAM " ended with status %d; it has told why on stderr", status);
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -198,6 +199,13 @@ sp_host_keys_read (int folder, const char *master_key, GError **error)
     return NULL;
   }
   return g_steal_pointer (&keys);
+}
+
+void
+sp_host_keys_remove (int folder)
+{
+  for (guint i = N_FILES; i-- > 0;)
+    (void) unlinkat (folder, files[i].name, 0);
 }
 
 void

@@ -29,5 +29,7 @@ typedef struct {
 SpHostKeys *sp_host_keys_open (int folder, const char *master_key, GError **error);
 /* The same, but nothing is made: SP_PROBLEM_NOT_FOUND where there are none. */
 SpHostKeys *sp_host_keys_read (int folder, const char *master_key, GError **error);
+/* Take them all away, `vault-id` first. */
+void sp_host_keys_remove (int folder);
 void sp_host_keys_free (SpHostKeys *keys);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpHostKeys, sp_host_keys_free)

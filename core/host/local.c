@@ -6,14 +6,11 @@
 #include "host/local.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/json.h"
 #include "base/problem.h"
-#include "host/admin-socket.h"
 #include "host/daemon.h"
+#include "host/ready-line.h"
 #include "host/service.h"
 
 #define TRUST "local"
@@ -33,31 +30,10 @@ typedef struct {
 } Local;
 
 static void
-print_ready (Local *local)
-{
-  const SpHostKeys *keys = sp_service_keys (local->service);
-  g_autofree char *admin =
-      g_build_filename (sp_service_path (local->service), SP_ADMIN_SOCKET, NULL);
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  JsonObject *object = json_object_new ();
-  g_autofree char *text = NULL;
-
-  json_node_take_object (node, object);
-  json_object_set_boolean_member (object, "ready", TRUE);
-  json_object_set_string_member (object, "url", sp_service_url (local->service));
-  json_object_set_string_member (object, "tls_pin", keys->tls_pin);
-  json_object_set_string_member (object, "admin", admin);
-  json_object_set_int_member (object, "pid", getpid ());
-  text = sp_json_text (node);
-  (void) printf ("%s\n", text);
-  (void) fflush (stdout);
-}
-
-static void
 on_unlocked (gboolean again, gpointer data)
 {
   if (!again)
-    print_ready (data);
+    sp_ready_line (((Local *) data)->service, NULL);
 }
 
 static void

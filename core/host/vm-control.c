@@ -1,0 +1,273 @@
+/* vm-control.c - vm-control.h */
+#include "host/vm-control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/problem.h"
+#include "base/state.h"
+#include "host/admin-client.h"
+#include "host/admin-socket.h"
+#include "host/self.h"
+#include "host/vault-record.h"
+
+#define START_MS 240000
+#define STOP_MS 45000
+#define MAX_LINE 4096u
+#define MAX_LOG (1024 * 1024)
+#define SYSTEMCTL "/usr/bin/systemctl"
+#define UNIT "secret-proxy@"
+
+gboolean
+sp_vm_control_runs (const char *folder)
+{
+  int fd = sp_admin_connect (folder, NULL);
+
+  if (fd >= 0)
+    (void) close (fd);
+  return fd >= 0;
+}
+
+/* ---- by systemd ------------------------------------------------------------------------------------- */
+
+static gboolean
+is_usual (const SpVmRunOptions *options)
+{
+  g_autofree char *state = sp_state_dir ();
+  g_autofree char *usual = g_build_filename (state, options->vault, NULL);
+
+  return options->config == NULL && options->plugin_dir == NULL && options->vault != NULL &&
+         g_getenv ("SECRET_PROXY_STATE_DIR") == NULL && g_str_equal (usual, options->dir);
+}
+
+/* FALSE: it is no unit's business. */
+static gboolean
+run_systemctl (const char *verb, const char *vault, GError **error)
+{
+  g_autofree char *unit = g_strconcat (UNIT, vault, ".service", NULL);
+  g_autoptr (GSubprocess) process =
+      g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_SILENCE,
+                        error, SYSTEMCTL, verb, unit, NULL);
+
+  return process != NULL && g_subprocess_wait_check (process, NULL, error);
+}
+
+static gboolean
+has_unit (const SpVmRunOptions *options)
+{
+  return geteuid () == 0 && access ("/run/systemd/system", F_OK) == 0 &&
+         access (SYSTEMCTL, X_OK) == 0 && is_usual (options) &&
+         run_systemctl ("cat", options->vault, NULL);
+}
+
+static gboolean
+start_unit (const SpVmRunOptions *options, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+
+  if (run_systemctl ("start", options->vault, &local))
+    return TRUE;
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_UNREACHABLE,
+               UNIT "%s.service did not start: see 'journalctl -u " UNIT "%s'", options->vault,
+               options->vault);
+  return FALSE;
+}
+
+/* ---- here ------------------------------------------------------------------------------------------- */
+
+static void
+in_child (gpointer data)
+{
+  (void) setsid ();
+}
+
+static char *
+log_path (const SpVmRunOptions *options)
+{
+  g_autofree char *path = g_build_filename (options->dir, SP_VAULT_LOG, NULL);
+  struct stat st;
+
+  if (stat (path, &st) == 0 && st.st_size > MAX_LOG)
+    (void) truncate (path, 0);
+  return g_steal_pointer (&path);
+}
+
+static void
+add_option (GPtrArray *argv, const char *name, const char *value)
+{
+  if (value == NULL)
+    return;
+  g_ptr_array_add (argv, (gpointer) name);
+  g_ptr_array_add (argv, (gpointer) value);
+}
+
+static GSubprocess *
+spawn (const SpVmRunOptions *options, GError **error)
+{
+  g_autoptr (GSubprocessLauncher) launcher =
+      g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE);
+  g_auto (GStrv) environment = sp_self_environment (NULL);
+  g_autoptr (GPtrArray) argv = g_ptr_array_new ();
+  g_autofree char *self = sp_self_path (error);
+  g_autofree char *folder = g_strconcat (options->dir, "/", NULL);
+  g_autofree char *log = log_path (options);
+  int fd = open (log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+  if (self == NULL || fd < 0) {
+    if (self != NULL)
+      g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "cannot write %s: %s", log,
+                   g_strerror (errno));
+    return NULL;
+  }
+  g_subprocess_launcher_take_stderr_fd (launcher, fd);
+  g_subprocess_launcher_set_environ (launcher, environment);
+  g_subprocess_launcher_set_child_setup (launcher, in_child, NULL, NULL);
+  g_ptr_array_add (argv, self);
+  add_option (argv, "--config", options->config);
+  add_option (argv, "--plugin-dir", options->plugin_dir);
+  add_option (argv, "--vault", folder);
+  g_ptr_array_add (argv, (gpointer) "vm");
+  g_ptr_array_add (argv, (gpointer) "run");
+  if (options->vault != NULL)
+    g_ptr_array_add (argv, (gpointer) options->vault);
+  g_ptr_array_add (argv, NULL);
+  return g_subprocess_launcher_spawnv (launcher, (const char *const *) argv->pdata, error);
+}
+
+/* Its first line, or nothing where it ended before. */
+static gboolean
+wait_ready (GSubprocess *process, gboolean *ret_late)
+{
+  GInputStream *out = g_subprocess_get_stdout_pipe (process);
+  int fd = g_unix_input_stream_get_fd (G_UNIX_INPUT_STREAM (out));
+  gint64 end = g_get_monotonic_time () + START_MS * G_TIME_SPAN_MILLISECOND;
+  char line[MAX_LINE];
+  gsize length = 0;
+
+  while (length < sizeof line) {
+    struct pollfd one = { fd, POLLIN, 0 };
+    gint64 left = (end - g_get_monotonic_time ()) / G_TIME_SPAN_MILLISECOND;
+    gssize n;
+
+    *ret_late = left <= 0;
+    if (left <= 0 || poll (&one, 1, (int) left) <= 0)
+      continue;
+    n = read (fd, line + length, sizeof line - length);
+    if (n <= 0)
+      return FALSE;
+    length += (gsize) n;
+    if (memchr (line, '\n', length) != NULL)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* The last line of the log, which is why it ended. */
+static char *
+last_words (const SpVmRunOptions *options)
+{
+  g_autofree char *path = g_build_filename (options->dir, SP_VAULT_LOG, NULL);
+  g_autofree char *text = NULL;
+  char *line;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return g_strdup ("it left no message");
+  g_strchomp (text);
+  line = strrchr (text, '\n');
+  line = line ? line + 1 : text;
+  if (g_str_has_prefix (line, "secret-proxy: "))
+    line += strlen ("secret-proxy: ");
+  return g_utf8_make_valid (line, -1);
+}
+
+static SpProblemCode
+code_of (GSubprocess *process)
+{
+  int status = g_subprocess_get_if_exited (process) ? g_subprocess_get_exit_status (process) : 1;
+
+  return sp_problem_from_exit (status);
+}
+
+static gboolean
+start_here (const SpVmRunOptions *options, GError **error)
+{
+  g_autoptr (GSubprocess) process = spawn (options, error);
+  g_autofree char *why = NULL;
+  gboolean late = FALSE;
+
+  if (process == NULL)
+    return FALSE;
+  if (wait_ready (process, &late))
+    return TRUE;
+  g_subprocess_send_signal (process, SIGTERM);
+  (void) g_subprocess_wait (process, NULL, NULL);
+  why = last_words (options);
+  g_set_error (error, SP_PROBLEM, late ? SP_PROBLEM_TIMED_OUT : code_of (process), "%s%s",
+               late ? "the vault was not unlocked in time: " : "", why);
+  return FALSE;
+}
+
+gboolean
+sp_vm_control_start (const SpVmRunOptions *options, GError **error)
+{
+  if (sp_vm_control_runs (options->dir)) {
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT, "the vault in %s runs already",
+                 options->dir);
+    return FALSE;
+  }
+  return has_unit (options) ? start_unit (options, error) : start_here (options, error);
+}
+
+/* ---- stop ------------------------------------------------------------------------------------------- */
+
+static gboolean
+wait_gone (int pid_fd, GError **error)
+{
+  struct pollfd one = { pid_fd, POLLIN, 0 };
+
+  if (poll (&one, 1, STOP_MS) > 0)
+    return TRUE;
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_TIMED_OUT,
+               "the vault's resident process has not ended for %d s", STOP_MS / 1000);
+  return FALSE;
+}
+
+static int
+open_process (JsonNode *machine)
+{
+  gint64 pid = 0;
+
+  if (JSON_NODE_HOLDS_OBJECT (machine))
+    (void) sp_json_get_int (json_node_get_object (machine), "pid", &pid, NULL);
+  return pid > 1 ? (int) syscall (SYS_pidfd_open, (pid_t) pid, 0) : -1;
+}
+
+gboolean
+sp_vm_control_stop (const char *folder, gboolean *ret_ran, GError **error)
+{
+  g_autoptr (SpAdmin) admin = sp_admin_open_folder (folder, NULL);
+  g_autoptr (JsonNode) machine = NULL;
+  g_autoptr (JsonNode) answer = NULL;
+  gboolean gone;
+  int pid_fd;
+
+  *ret_ran = admin != NULL;
+  if (admin == NULL)
+    return TRUE;
+  machine = sp_admin_call (admin, "host.machine", NULL, NULL, error);
+  if (machine == NULL)
+    return FALSE;
+  pid_fd = open_process (machine);
+  answer = sp_admin_call (admin, "host.stop", NULL, NULL, error);
+  gone = answer != NULL && (pid_fd < 0 || wait_gone (pid_fd, error));
+  if (pid_fd >= 0)
+    (void) close (pid_fd);
+  return gone;
+}
