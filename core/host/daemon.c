@@ -4,13 +4,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/harden.h"
 #include "base/json.h"
 #include "base/problem.h"
+#include "host/program.h"
 
 #define PROGRAM "secret-proxyd"
 #define ADMIN_FD 3
@@ -30,40 +29,19 @@ struct _SpDaemon {
 
 /* ---- starting ---------------------------------------------------------------------------------------- */
 
-static char *
-program_path (GError **error)
-{
-  g_autofree char *self = g_file_read_link ("/proc/self/exe", error);
-  g_autofree char *dir = self ? g_path_get_dirname (self) : NULL;
-
-  return dir ? g_build_filename (dir, PROGRAM, NULL) : NULL;
-}
-
-/* In the child, after fork: only what is safe there. */
-static void
-in_child (gpointer parent)
-{
-  (void) prctl (PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid () != GPOINTER_TO_INT (parent))
-    _exit (1);
-}
-
 static GSubprocess *
 spawn (const SpDaemonSetup *setup, int child_fd, GError **error)
 {
   g_autoptr (GSubprocessLauncher) launcher =
       g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE);
   g_autoptr (GPtrArray) argv = g_ptr_array_new ();
-  g_auto (GStrv) environment = sp_clean_environment ();
-  g_autofree char *program = NULL;
+  g_autofree char *program = sp_program_daemon (error);
   const char *const fixed[] = { "--admin-fd", G_STRINGIFY (ADMIN_FD),
                                 "--listen",   setup->listen,
                                 "--state",    setup->state };
 
-  g_subprocess_launcher_set_environ (launcher, environment);
+  sp_program_bind (launcher);
   g_subprocess_launcher_take_fd (launcher, child_fd, ADMIN_FD);
-  g_subprocess_launcher_set_child_setup (launcher, in_child, GINT_TO_POINTER (getpid ()), NULL);
-  program = program_path (error);
   if (program == NULL)
     return NULL;
   g_ptr_array_add (argv, program);
