@@ -93,3 +93,4 @@ int sp_cli_plugin_show (SpCli *cli, GError **error);
 int sp_cli_doctor (SpCli *cli, GError **error);
 int sp_cli_get_value (SpCli *cli, GError **error);
 int sp_cli_exec (SpCli *cli, GError **error);
+int sp_cli_relay (SpCli *cli, GError **error);
