@@ -161,14 +161,12 @@ step_down (Way *down, const struct pollfd *polled)
 {
   if (is_full (down))
     return polled[OUT].revents == 0 || give (down);
-  if (polled[OUT].revents != 0)
-    return FALSE;
   if (polled[SOCKET].revents != 0 && !down->ended) {
     take (down);
     if (down->ended)
       (void) close (down->to);
   }
-  return TRUE;
+  return polled[OUT].revents == 0;
 }
 
 static gboolean

@@ -11,10 +11,10 @@
 
 #include "host/monitor.h"
 
-#define SP_MONITOR_MAX_BYTES (1024u * 1024u) /* in all, from the first to the last */
-#define SP_MONITOR_MAX_LINE (256u * 1024u)
-#define SP_MONITOR_MAX_DEPTH 16u
-#define SP_MONITOR_MAX_EVENTS 1000u
+#define SP_MONITOR_MAX_BYTES 1048576 /* in all, from the first to the last */
+#define SP_MONITOR_MAX_LINE 262144
+#define SP_MONITOR_MAX_DEPTH 16
+#define SP_MONITOR_MAX_EVENTS 1000
 #define SP_MONITOR_GREETING_MS 10000u
 
 /* The child's descriptors. */

@@ -109,7 +109,8 @@ sp_monitor_stream_fill (SpMonitorStream *stream)
       return SP_MONITOR_CLOSED;
     stream->total += (gsize) n;
     if (stream->total > SP_MONITOR_MAX_BYTES)
-      return sp_monitor_stream_bad (stream, "more bytes than a monitor has to say");
+      return sp_monitor_stream_bad (
+          stream, "more than " G_STRINGIFY (SP_MONITOR_MAX_BYTES) " bytes in all");
     g_string_append_len (stream->buffer, chunk, n);
     return check_lines (stream, (gsize) n);
   }

@@ -230,16 +230,20 @@ sp_monitor_dialect (const SpMonitor *monitor)
 static gboolean
 ask (SpMonitor *monitor, const SpMonitorAsk *what, GError **error)
 {
-  gssize n = -1;
+  gssize n;
 
-  if (monitor->pid != 0)
-    do
-      n = send (monitor->socket, what, sizeof *what, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
+  if (monitor->pid == 0) {
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_UNREACHABLE,
+                         "it is of no use any more, as it has ended or failed before; start "
+                         "again");
+    return FALSE;
+  }
+  do
+    n = send (monitor->socket, what, sizeof *what, MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
   if (n == sizeof *what)
     return TRUE;
-  g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_UNREACHABLE,
-                       "it is of no use any more, as it has ended or failed before; start again");
+  set_child_failure (end_child (monitor), error);
   return FALSE;
 }
 
