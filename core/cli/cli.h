@@ -102,3 +102,4 @@ int sp_cli_vm_start (SpCli *cli, GError **error);
 int sp_cli_vm_stop (SpCli *cli, GError **error);
 int sp_cli_vm_status (SpCli *cli, GError **error);
 int sp_cli_vm_log (SpCli *cli, GError **error);
+int sp_cli_relay (SpCli *cli, GError **error);

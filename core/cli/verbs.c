@@ -230,5 +230,11 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = MANY,
     .failed = 125,
     .run = sp_cli_exec },
+  { .name = "relay",
+    .args = "SOCKET",
+    .help = "connect stdin and stdout to a Unix socket",
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_relay },
 };
 const gsize sp_cli_n_verbs = G_N_ELEMENTS (sp_cli_verbs);

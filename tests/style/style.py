@@ -61,6 +61,10 @@ WAIVERS = {
         "the default of the config file's contract",
     ("core/host/source.h", "plugin-name", '"qemu.pid"'):
         "a file name of the staging folder's contract",
+    ("core/host/monitor-human.c", "plugin-name", '#define BANNER "QEMU "'):
+        "how the monitor greets that may speak this dialect",
+    ("core/host/monitor-human.c", "plugin-name", '#define PROMPT "(qemu) "'):
+        "how that monitor asks for a command",
     ("core/host/local.c", "plugin-name", "store = sqlite"):
         "the built-in config of a local vault, which says the default aloud",
 }
