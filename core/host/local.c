@@ -54,7 +54,7 @@ on_daemon_ended (const GError *error, gpointer data)
   Local *local = data;
 
   g_clear_pointer (&local->daemon, sp_daemon_free);
-  sp_service_ended (local->service, FALSE, error);
+  sp_service_ended (local->service, error);
 }
 
 static gboolean

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <json-glib/json-glib.h>
 #include <secret-proxy/vm.h>
 
 #include "base/config.h"

@@ -206,11 +206,11 @@ sp_service_shut_down (SpService *service)
 }
 
 void
-sp_service_ended (SpService *service, gboolean may_pass, const GError *error)
+sp_service_ended (SpService *service, const GError *error)
 {
   service->running = FALSE;
   sp_resident_detach (service->resident);
-  if (service->stopping || !(service->ready || may_pass)) {
+  if (service->stopping || !service->ready) {
     if (!service->stopping && error != NULL)
       service->error = g_error_copy (error);
     g_main_loop_quit (service->loop);
@@ -268,6 +268,12 @@ gboolean
 sp_service_is_stopping (const SpService *service)
 {
   return service->stopping;
+}
+
+gboolean
+sp_service_is_unlocked (const SpService *service)
+{
+  return sp_resident_is_unlocked (service->resident);
 }
 
 const char *

@@ -67,9 +67,10 @@ void sp_service_detach (SpService *service);
 /* Ask the keeper to end everything in good order. */
 void sp_service_shut_down (SpService *service);
 /* What was started has ended, or could not be started.  It is started again, with back-off, where it
- * has worked before or @may_pass; otherwise the service ends with @error. */
-void sp_service_ended (SpService *service, gboolean may_pass, const GError *error);
+ * has worked before; otherwise the service ends with @error. */
+void sp_service_ended (SpService *service, const GError *error);
 gboolean sp_service_is_stopping (const SpService *service);
+gboolean sp_service_is_unlocked (const SpService *service);
 
 const char *sp_service_path (const SpService *service); /* absolute */
 int sp_service_folder (const SpService *service);       /* a descriptor of it */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gio/gunixinputstream.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #include "host/vault-record.h"
 
 #define START_MS 240000
-#define STOP_MS 45000
+#define STOP_MS 90000
 #define MAX_LINE 4096u
 #define MAX_LOG (1024 * 1024)
 #define SYSTEMCTL "/usr/bin/systemctl"
@@ -88,15 +89,21 @@ in_child (gpointer data)
   (void) setsid ();
 }
 
-static char *
-log_path (const SpVmRunOptions *options)
+/* Appended to; begun anew where it has grown too long. */
+static int
+open_log (const SpVmRunOptions *options, GError **error)
 {
   g_autofree char *path = g_build_filename (options->dir, SP_VAULT_LOG, NULL);
+  int fd = open (path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
   struct stat st;
 
-  if (stat (path, &st) == 0 && st.st_size > MAX_LOG)
-    (void) truncate (path, 0);
-  return g_steal_pointer (&path);
+  if (fd >= 0 && fstat (fd, &st) == 0 && (st.st_size <= MAX_LOG || ftruncate (fd, 0) == 0))
+    return fd;
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "cannot write %s: %s", path,
+               g_strerror (errno));
+  if (fd >= 0)
+    (void) close (fd);
+  return -1;
 }
 
 static void
@@ -117,15 +124,10 @@ spawn (const SpVmRunOptions *options, GError **error)
   g_autoptr (GPtrArray) argv = g_ptr_array_new ();
   g_autofree char *self = sp_self_path (error);
   g_autofree char *folder = g_strconcat (options->dir, "/", NULL);
-  g_autofree char *log = log_path (options);
-  int fd = open (log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  int fd = self ? open_log (options, error) : -1;
 
-  if (self == NULL || fd < 0) {
-    if (self != NULL)
-      g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "cannot write %s: %s", log,
-                   g_strerror (errno));
+  if (fd < 0)
     return NULL;
-  }
   g_subprocess_launcher_take_stderr_fd (launcher, fd);
   g_subprocess_launcher_set_environ (launcher, environment);
   g_subprocess_launcher_set_child_setup (launcher, in_child, NULL, NULL);

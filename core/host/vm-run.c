@@ -22,8 +22,6 @@
 
 /* A guest under emulation on a busy machine takes its time. */
 #define ANSWER_MS 180000u
-#define END_MS 20000u
-#define POLL_MS 200u
 
 typedef struct {
   SpService *service;
@@ -55,13 +53,10 @@ acceleration_of (const Run *run)
 static void
 ended (Run *run, const GError *error)
 {
-  SpProblemCode code = sp_problem_code (error);
-
   g_clear_handle_id (&run->timer, g_source_remove);
   run->state = "stopped";
   run->up = FALSE;
-  sp_service_ended (run->service, code == SP_PROBLEM_UNREACHABLE || code == SP_PROBLEM_TIMED_OUT,
-                    error);
+  sp_service_ended (run->service, error);
 }
 
 static void
@@ -103,10 +98,13 @@ stop (gpointer data)
 {
   Run *run = data;
 
+  /* A guest that is still booting hears nobody. */
+  gboolean force = !sp_service_is_unlocked (run->service);
+
   run->state = "stopping";
   g_clear_handle_id (&run->timer, g_source_remove);
   sp_service_shut_down (run->service);
-  sp_plugin_client_vm_stop (sp_plugin_process_client (run->plugin), run->record->machine, FALSE,
+  sp_plugin_client_vm_stop (sp_plugin_process_client (run->plugin), run->record->machine, force,
                             on_stopped, run);
 }
 
