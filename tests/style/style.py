@@ -57,6 +57,8 @@ PLUGIN_NAMES = ("telegram", "sqlite", "qemu", "libvirt")
 
 # (file, rule, part of the line): why it may be so.
 WAIVERS = {
+    ("core/host/image-tool.c", "plugin-name", 'TOOL "qemu-img"'):
+        "the tool of that name, which belongs to the image format and not to a plugin",
     ("core/base/config-vault.c", "plugin-name", '.fallback = "sqlite"'):
         "the default of the config file's contract",
     ("core/host/source.h", "plugin-name", '"qemu.pid"'):
