@@ -137,7 +137,8 @@ ask (SpSource *source, Answer *answer, GError **error, const char *program, cons
 /* A program gave another status than 0.  The command may have done so without the program: then 'true'
  * fails, too. */
 static gboolean
-explain (SpSource *source, const char *path, const Answer *answer, GError **error)
+explain (SpSource *source, const char *program, const char *path, const Answer *answer,
+         GError **error)
 {
   g_auto (Answer) works = { 0 };
   g_auto (Answer) exists = { 0 };
@@ -152,8 +153,8 @@ explain (SpSource *source, const char *path, const Answer *answer, GError **erro
   if (exists.status == 1)
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND, "%s is not there", path);
   else
-    g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "%s (status %d)%s", path, answer->status,
-                 answer->complaint);
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "'%s' failed for %s (status %d)%s",
+                 program, path, answer->status, answer->complaint);
   return FALSE;
 }
 
@@ -163,10 +164,11 @@ expect_success (SpSource *source, const Call *what, const char *path, GError **e
   g_auto (Answer) answer = { 0 };
 
   if (!call (source, what, &answer, error)) {
-    g_prefix_error (error, "%s: ", path);
+    if (what->take != NULL)
+      g_prefix_error (error, "%s: ", path);
     return FALSE;
   }
-  return answer.status == 0 || explain (source, path, &answer, error);
+  return answer.status == 0 || explain (source, what->argv[0], path, &answer, error);
 }
 
 /* ---- opening -------------------------------------------------------------------------------------- */
@@ -355,7 +357,7 @@ program_of (SpSource *source, const char *pid, GError **error)
     (void) fail_lost (source, &answer, error);
     return NULL;
   }
-  return g_strndup ((const char *) out->data, answer.status == 0 ? out->len : 0);
+  return answer.status == 0 ? sp_source_text (out) : g_strdup ("");
 }
 
 /* Whether process @pid is a QEMU that runs; FALSE also where another program does: @ret_other. */

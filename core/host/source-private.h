@@ -54,6 +54,9 @@ struct _SpSource {
 gboolean sp_source_take_file (gpointer data, const guint8 *bytes, gsize length, GError **error);
 gboolean sp_source_take_output (gpointer data, const guint8 *bytes, gsize length, GError **error);
 
+/* A string of what was taken; it may have zero bytes. */
+char *sp_source_text (const GByteArray *bytes);
+
 /* A deadline @ms from now. */
 gint64 sp_source_deadline (guint ms);
 
