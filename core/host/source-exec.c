@@ -292,7 +292,7 @@ start_relay (SpSource *source, const char *const *argv, SpSourceProcess **ret_pr
     return FALSE;
   if (!sp_source_process_wait (process, sp_source_deadline (source->answer_ms), &ended, &local)) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_TIMED_OUT,
-                 "%s: no greeting has come through '%s': see whether the agent's QEMU runs",
+                 "%s: no greeting has come through '%s': see whether the agent's VM runs",
                  source->paths[SP_SOURCE_MONITOR], source->prefix[0]);
     g_clear_error (&local);
     return FALSE;
@@ -368,7 +368,7 @@ look_at (SpSource *source, const char *pid, gboolean *ret_runs, gboolean *ret_ot
 
   if (program == NULL)
     return FALSE;
-  *ret_runs = strstr (program, "/qemu-system") != NULL;
+  *ret_runs = strstr (program, "/" SP_SOURCE_MACHINE) != NULL;
   *ret_other = !*ret_runs && *program != 0;
   return TRUE;
 }
@@ -404,7 +404,7 @@ exec_end_machine (SpSource *source, pid_t pid, GError **error)
     return FALSE;
   if (other) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
-                 SP_STAGING_PID " names process %s, which is no QEMU and was left alone: see that "
+                 SP_STAGING_PID " names process %s, which is no VM and was left alone: see that "
                                 "the agent's VM has ended",
                  number);
     return FALSE;
@@ -415,7 +415,7 @@ exec_end_machine (SpSource *source, pid_t pid, GError **error)
   if (!runs)
     return TRUE;
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_TIMED_OUT,
-               "the agent's QEMU, process %s, does not end: end it by hand", number);
+               "the agent's VM, process %s, does not end: end it by hand", number);
   return FALSE;
 }
 

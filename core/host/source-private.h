@@ -13,6 +13,8 @@
 
 #define SP_SOURCE_MAX_READ 4096u
 #define SP_SOURCE_MAX_OUTPUT (64u * 1024u)
+/* How the name of a program begins that may be ended. */
+#define SP_SOURCE_MACHINE "qemu-system"
 #define SP_SOURCE_NO_PROGRAM 127 /* the exit status of shells for it */
 
 typedef struct {

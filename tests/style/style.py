@@ -61,6 +61,10 @@ WAIVERS = {
         "the default of the config file's contract",
     ("core/host/local.c", "plugin-name", "store = sqlite"):
         "the built-in config of a local vault, which says the default aloud",
+    ("core/host/source.h", "plugin-name", "SP_STAGING_PID"):
+        "a file name that agents know, whatever runs vaults here",
+    ("core/host/source-private.h", "plugin-name", "SP_SOURCE_MACHINE"):
+        "what agents run, whatever runs vaults here",
 }
 
 # ---- reading C -----------------------------------------------------------------------------------
