@@ -18,7 +18,6 @@
 #include "base/problem.h"
 #include "host/source-private.h"
 
-#define EXE_PREFIX "qemu-system"
 #define KILL_MS 2000
 
 static gboolean
@@ -57,7 +56,7 @@ is_machine (pid_t pid)
   g_autofree char *path = g_file_read_link (link, NULL);
   const char *name = path ? strrchr (path, '/') : NULL;
 
-  return name != NULL && g_str_has_prefix (name + 1, EXE_PREFIX);
+  return name != NULL && g_str_has_prefix (name + 1, SP_SOURCE_MACHINE);
 }
 
 static gboolean
@@ -69,7 +68,7 @@ end_process (int process, pid_t pid, guint ms, GError **error)
       (pidfd_send_signal (process, SIGKILL, NULL, 0) == 0 && has_ended (process, KILL_MS)))
     return TRUE;
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_TIMED_OUT,
-               "the agent's QEMU, process %d, does not end: end it by hand", (int) pid);
+               "the agent's VM, process %d, does not end: end it by hand", (int) pid);
   return FALSE;
 }
 
@@ -83,7 +82,7 @@ end_if_machine (int process, pid_t pid, uid_t owner, guint ms, GError **error)
   if (ours)
     return end_process (process, pid, ms, error);
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
-               SP_STAGING_PID " names process %d, which is no QEMU of user %u and was left alone: "
+               SP_STAGING_PID " names process %d, which is no VM of user %u and was left alone: "
                               "see that the agent's VM has ended",
                (int) pid, owner);
   return FALSE;

@@ -137,7 +137,8 @@ ask (SpSource *source, Answer *answer, GError **error, const char *program, cons
 /* A program gave another status than 0.  The command may have done so without the program: then 'true'
  * fails, too. */
 static gboolean
-explain (SpSource *source, const char *path, const Answer *answer, GError **error)
+explain (SpSource *source, const char *program, const char *path, const Answer *answer,
+         GError **error)
 {
   g_auto (Answer) works = { 0 };
   g_auto (Answer) exists = { 0 };
@@ -152,8 +153,8 @@ explain (SpSource *source, const char *path, const Answer *answer, GError **erro
   if (exists.status == 1)
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND, "%s is not there", path);
   else
-    g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "%s (status %d)%s", path, answer->status,
-                 answer->complaint);
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "'%s' failed for %s (status %d)%s",
+                 program, path, answer->status, answer->complaint);
   return FALSE;
 }
 
@@ -163,10 +164,11 @@ expect_success (SpSource *source, const Call *what, const char *path, GError **e
   g_auto (Answer) answer = { 0 };
 
   if (!call (source, what, &answer, error)) {
-    g_prefix_error (error, "%s: ", path);
+    if (what->take != NULL)
+      g_prefix_error (error, "%s: ", path);
     return FALSE;
   }
-  return answer.status == 0 || explain (source, path, &answer, error);
+  return answer.status == 0 || explain (source, what->argv[0], path, &answer, error);
 }
 
 /* ---- opening -------------------------------------------------------------------------------------- */
@@ -290,7 +292,7 @@ start_relay (SpSource *source, const char *const *argv, SpSourceProcess **ret_pr
     return FALSE;
   if (!sp_source_process_wait (process, sp_source_deadline (source->answer_ms), &ended, &local)) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_TIMED_OUT,
-                 "%s: no greeting has come through '%s': see whether the agent's QEMU runs",
+                 "%s: no greeting has come through '%s': see whether the agent's VM runs",
                  source->paths[SP_SOURCE_MONITOR], source->prefix[0]);
     g_clear_error (&local);
     return FALSE;
@@ -355,7 +357,7 @@ program_of (SpSource *source, const char *pid, GError **error)
     (void) fail_lost (source, &answer, error);
     return NULL;
   }
-  return g_strndup ((const char *) out->data, answer.status == 0 ? out->len : 0);
+  return answer.status == 0 ? sp_source_text (out) : g_strdup ("");
 }
 
 /* Whether process @pid is a QEMU that runs; FALSE also where another program does: @ret_other. */
@@ -366,7 +368,7 @@ look_at (SpSource *source, const char *pid, gboolean *ret_runs, gboolean *ret_ot
 
   if (program == NULL)
     return FALSE;
-  *ret_runs = strstr (program, "/qemu-system") != NULL;
+  *ret_runs = strstr (program, "/" SP_SOURCE_MACHINE) != NULL;
   *ret_other = !*ret_runs && *program != 0;
   return TRUE;
 }
@@ -402,7 +404,7 @@ exec_end_machine (SpSource *source, pid_t pid, GError **error)
     return FALSE;
   if (other) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
-                 SP_STAGING_PID " names process %s, which is no QEMU and was left alone: see that "
+                 SP_STAGING_PID " names process %s, which is no VM and was left alone: see that "
                                 "the agent's VM has ended",
                  number);
     return FALSE;
@@ -413,7 +415,7 @@ exec_end_machine (SpSource *source, pid_t pid, GError **error)
   if (!runs)
     return TRUE;
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_TIMED_OUT,
-               "the agent's QEMU, process %s, does not end: end it by hand", number);
+               "the agent's VM, process %s, does not end: end it by hand", number);
   return FALSE;
 }
 

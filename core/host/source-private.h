@@ -13,6 +13,8 @@
 
 #define SP_SOURCE_MAX_READ 4096u
 #define SP_SOURCE_MAX_OUTPUT (64u * 1024u)
+/* How the name of a program begins that may be ended. */
+#define SP_SOURCE_MACHINE "qemu-system"
 #define SP_SOURCE_NO_PROGRAM 127 /* the exit status of shells for it */
 
 typedef struct {
@@ -53,6 +55,9 @@ struct _SpSource {
 /* Take @bytes into the GByteArray @data; SP_PROBLEM_TOO_LARGE beyond the two bounds. */
 gboolean sp_source_take_file (gpointer data, const guint8 *bytes, gsize length, GError **error);
 gboolean sp_source_take_output (gpointer data, const guint8 *bytes, gsize length, GError **error);
+
+/* A string of what was taken; it may have zero bytes. */
+char *sp_source_text (const GByteArray *bytes);
 
 /* A deadline @ms from now. */
 gint64 sp_source_deadline (guint ms);

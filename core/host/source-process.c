@@ -338,8 +338,8 @@ sp_source_process_status (const SpSourceProcess *process)
 char *
 sp_source_process_complaint (const SpSourceProcess *process)
 {
-  g_autofree char *text =
-      g_utf8_make_valid ((const char *) process->complaint->data, process->complaint->len);
+  const char *bytes = (const char *) process->complaint->data;
+  g_autofree char *text = g_utf8_make_valid (bytes ? bytes : "", process->complaint->len);
   g_autofree char *line = sp_text_clean (text, MAX_COMPLAINT_SHOWN);
 
   return *line != 0 ? g_strconcat (": ", line, NULL) : g_strdup ("");

@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "base/problem.h"
+#include "base/text.h"
 #include "host/source-private.h"
 
 #define ANSWER_MS 30000u
 #define COPY_MS (10u * 60u * 1000u)
 #define END_MS 5000u
+#define MAX_LABEL 300u
 #define MAX_PID 4194304u /* the kernel's own bound */
 
 /* ---- what the ways use ---------------------------------------------------------------------------- */
@@ -44,6 +46,12 @@ gboolean
 sp_source_take_output (gpointer data, const guint8 *bytes, gsize length, GError **error)
 {
   return take (data, bytes, length, SP_SOURCE_MAX_OUTPUT, error);
+}
+
+char *
+sp_source_text (const GByteArray *bytes)
+{
+  return bytes->len > 0 ? g_strndup ((const char *) bytes->data, bytes->len) : g_strdup ("");
 }
 
 /* ---- opening -------------------------------------------------------------------------------------- */
@@ -79,28 +87,29 @@ set_paths (SpSource *source, const SpConfigSource *config)
                                       : g_build_filename (source->base, files[i].name, NULL);
 }
 
-/* Options of the command may be nobody's business: of two words the second is shown where it is none. */
+/* Options of the command may be nobody's business, so its first words only. */
 static char *
 label_for (const SpSource *source)
 {
-  const char *second = source->prefix ? source->prefix[1] : NULL;
+  g_autoptr (GString) label = g_string_new ("the staging folder ");
+  char **prefix = source->prefix;
 
-  if (source->prefix == NULL)
-    return g_strdup_printf ("the staging folder %s", source->base);
-  if (second == NULL || *second == '-')
-    return g_strdup_printf ("the staging folder %s (%s)", source->base, source->prefix[0]);
-  return g_strdup_printf ("the staging folder %s (%s %s)", source->base, source->prefix[0], second);
+  g_string_append (label, source->base);
+  if (prefix != NULL && prefix[1] != NULL && prefix[1][0] != '-')
+    g_string_append_printf (label, " (%s %s)", prefix[0], prefix[1]);
+  else if (prefix != NULL)
+    g_string_append_printf (label, " (%s)", prefix[0]);
+  return sp_text_clean (label->str, MAX_LABEL);
 }
 
 static gboolean
 split_prefix (SpSource *source, const char *command, GError **error)
 {
-  g_autoptr (GError) local = NULL;
-
-  if (g_shell_parse_argv (command, NULL, &source->prefix, &local))
+  if (g_shell_parse_argv (command, NULL, &source->prefix, NULL))
     return TRUE;
-  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "'exec' in [source %s] is no command: %s",
-               source->name, local->message);
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
+               "'exec' in [source %s] is no command: see whether its quotes are in pairs",
+               source->name);
   return FALSE;
 }
 
@@ -178,8 +187,8 @@ read_text (SpSource *source, SpSourceFile file, GError **error)
 
   if (bytes == NULL)
     return NULL;
-  if (memchr (bytes->data, 0, bytes->len) == NULL)
-    return g_strndup ((const char *) bytes->data, bytes->len);
+  if (bytes->len == 0 || memchr (bytes->data, 0, bytes->len) == NULL)
+    return sp_source_text (bytes);
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "%s is no text: it has a zero byte",
                source->paths[file]);
   return NULL;
@@ -273,7 +282,7 @@ sp_source_run (SpSource *source, const char *const *argv, guint timeout_ms, char
     done = TRUE;
   }
   if (done)
-    *ret_out = g_strndup ((const char *) out->data, out->len);
+    *ret_out = sp_source_text (out);
   else
     g_propagate_error (error, g_steal_pointer (&local));
   return done_at (source, done, error);
