@@ -20,7 +20,7 @@
 #include "host/monitor-private.h"
 #include "sp-build.h"
 
-#define MAX_MEMORY (256u * 1024u * 1024u) /* of addresses; libraries take the greater part */
+#define MAX_MEMORY (128u * 1024u * 1024u) /* of addresses; the worst line takes a third */
 #define MAX_SECONDS 10u                   /* of processor time */
 
 /* ---- giving up ---------------------------------------------------------------------------------------- */
@@ -76,7 +76,7 @@ give_up_everything (void)
   uid_t uid = sp_user_for ("monitor");
 
   sp_harden ("sp-monitor");
-  /* Another user is forgotten to be a child, and may be looked into again. */
+  /* Becoming another user undoes the last two: its death with the parent, and its privacy. */
   return chdir ("/") == 0 && keep_three_descriptors () && sp_user_become (uid) &&
          prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 &&
          (!SP_NOT_DUMPABLE || prctl (PR_SET_DUMPABLE, 0, 0, 0, 0) == 0) && limit ();

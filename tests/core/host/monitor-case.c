@@ -15,6 +15,8 @@ test_greeting (gconstpointer data)
 
   g_assert_null (sp_monitor_open (fd, fd, &error));
   g_assert_error (error, SP_PROBLEM, greeting->code);
+  /* It was found out, and not by a crash. */
+  g_assert_null (strstr (error->message, "by signal"));
   fake_join (&fake);
 }
 
@@ -29,6 +31,7 @@ assert_answer (const Answer *answer, gboolean done, const GError *error)
   g_assert_false (done);
   g_assert_error (error, SP_PROBLEM, answer->code);
   g_assert_nonnull (strstr (error->message, answer->message));
+  g_assert_null (strstr (error->message, "by signal"));
   for (const char *p = error->message; *p != 0; p++)
     g_assert_true (g_ascii_isprint (*p));
   /* 200 characters of the monitor's, and our own. */

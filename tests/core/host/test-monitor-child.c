@@ -1,5 +1,5 @@
 /* test-monitor-child.c - the process that reads the monitor: what it has, how it ends; its parsers */
-#include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,7 +163,7 @@ test_limits (Fixture *fixture, gconstpointer data)
   g_assert_nonnull (text);
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     g_assert_true (is_zero (text, names[i]));
-  g_assert_true (!SP_NOT_DUMPABLE || strstr (text, "Max address space         268435456") != NULL);
+  g_assert_true (!SP_NOT_DUMPABLE || strstr (text, "Max address space         134217728") != NULL);
   g_assert_nonnull (strstr (text, "Max cpu time              10 "));
   g_assert_cmpstr (privileges, ==, "1");
 }
@@ -226,6 +226,24 @@ test_usable (Fixture *fixture, gconstpointer data)
   for (guint i = 0; i < 100; i++)
     g_assert_true (sp_monitor_do (fixture->monitor, SP_MONITOR_GO_ON, NULL, ENOUGH_MS, &error));
   g_assert_no_error (error);
+}
+
+/* As a program's stdout and stdin would be. */
+static void
+test_two_descriptors (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SpMonitor) monitor = NULL;
+  Fake fake;
+  int in = fake_start (&fake, plays_along), out = fcntl (in, F_DUPFD_CLOEXEC, 100);
+
+  monitor = sp_monitor_open (in, out, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (fcntl (in, F_GETFD), ==, -1);
+  g_assert_cmpint (fcntl (out, F_GETFD), ==, -1);
+  g_assert_true (sp_monitor_do (monitor, SP_MONITOR_STOP, NULL, ENOUGH_MS, &error));
+  g_clear_pointer (&monitor, sp_monitor_free);
+  fake_join (&fake);
 }
 
 /* ---- its parsers ---------------------------------------------------------------------------------------------- */
@@ -345,6 +363,7 @@ main (int argc, char **argv)
   ADD ("/monitor/child/that-hangs-is-killed", test_hangs);
   ADD ("/monitor/child/that-crashes-is-no-success", test_crashes);
   ADD ("/monitor/child/serves-many-commands", test_usable);
+  g_test_add_func ("/monitor/child/takes-two-descriptors", test_two_descriptors);
   g_test_add_func ("/monitor/qmp/nesting-is-bounded", test_depth);
   g_test_add_func ("/monitor/qmp/message-is-of-one-kind", test_messages);
   g_test_add_func ("/monitor/human/echo-is-drawn", test_echo);
