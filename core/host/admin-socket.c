@@ -59,6 +59,22 @@ sp_admin_lock (int folder, GError **error)
   return -1;
 }
 
+/* The number in the file is that of whoever holds the lock, as it is written by its holder only. */
+pid_t
+sp_admin_lock_holder (int folder)
+{
+  int fd = openat (folder, LOCK, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  char text[16] = "";
+  gint64 pid = 0;
+
+  if (fd < 0)
+    return 0;
+  if (flock (fd, LOCK_SH | LOCK_NB) != 0 && pread (fd, text, sizeof text - 1, 0) > 0)
+    pid = g_ascii_strtoll (text, NULL, 10);
+  (void) close (fd);
+  return pid > 1 && pid <= G_MAXINT ? (pid_t) pid : 0;
+}
+
 /* ---- the socket ------------------------------------------------------------------------------------ */
 
 static struct sockaddr_un

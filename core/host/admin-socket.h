@@ -14,6 +14,9 @@
  * it, or -1 with SP_PROBLEM_CONFLICT ("is already running (pid N)"). */
 int sp_admin_lock (int folder, GError **error);
 
+/* The process that holds it; 0: none. */
+pid_t sp_admin_lock_holder (int folder);
+
 /* Listen; only for the holder of the lock, since what lies there is replaced.  -1 on failure. */
 int sp_admin_listen (int folder, GError **error);
 /* The next connection of @listener that may be here, or -1: none is waiting.  Others are closed. */

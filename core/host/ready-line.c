@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -52,5 +53,7 @@ sp_ready_line (SpService *service, const char *acceleration)
   text = sp_json_text (node);
   (void) printf ("%s\n", text);
   (void) fflush (stdout);
+  /* Whoever started it need not live on: see vm-control.c. */
+  (void) prctl (PR_SET_PDEATHSIG, 0);
   notify_manager ();
 }

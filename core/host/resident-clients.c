@@ -33,7 +33,6 @@ answer_own (SpResident *resident, SpResidentClient *client, const SpRpcMessage *
     { "host.endpoint", resident->events.endpoint },
     { "host.ownership", resident->events.ownership },
     { "host.machine", resident->events.machine },
-    { "host.stop", resident->events.stop },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (own); i++) {

@@ -24,9 +24,8 @@ typedef struct {
   /* The answers to host.endpoint and host.ownership; NULL with @error set where there is none yet. */
   JsonNode *(*endpoint) (gpointer data, GError **error);
   JsonNode *(*ownership) (gpointer data, GError **error);
-  /* To host.machine and host.stop; unset: there is no such call. */
+  /* To host.machine; unset: there is no such call. */
   JsonNode *(*machine) (gpointer data, GError **error);
-  JsonNode *(*stop) (gpointer data, GError **error);
 } SpResidentEvents;
 
 /* @anchor may be NULL; it must outlive the resident. */

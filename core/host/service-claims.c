@@ -103,20 +103,6 @@ machine (gpointer data, GError **error)
   return node_of (object);
 }
 
-static gboolean
-finish_soon (gpointer data)
-{
-  sp_service_finish (data, NULL);
-  return G_SOURCE_REMOVE;
-}
-
-static JsonNode *
-stop (gpointer data, GError **error)
-{
-  g_idle_add (finish_soon, data);
-  return node_of (json_object_new ());
-}
-
 static void
 on_unlocked (gpointer data)
 {
@@ -179,7 +165,6 @@ sp_service_resident_new (SpService *service)
     .endpoint = endpoint,
     .ownership = ownership,
     .machine = machine,
-    .stop = stop,
   };
 
   return sp_resident_new (&events, service->anchor, service);

@@ -54,7 +54,7 @@ SpService *sp_service_open (const SpServiceSetup *setup, const SpServiceBackend 
 void sp_service_free (SpService *service);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpService, sp_service_free)
 
-/* In the foreground until SIGINT, SIGTERM or SIGHUP, or host.stop of an administrator: TRUE then. */
+/* In the foreground until SIGINT, SIGTERM or SIGHUP: TRUE then. */
 gboolean sp_service_run (SpService *service, GError **error);
 
 /* ---- for backends ------------------------------------------------------------------------------------ */

@@ -15,16 +15,23 @@
 
 /* ---- what it loses ------------------------------------------------------------------------------------- */
 
-/* The process that answers to qemu.pid must end; that the monitor is asked first lets it do so well. */
-static gboolean
-end_machine (SpTakeover *takeover, GError **error)
+/* The monitor is asked first, so that it may end well; then the process that qemu.pid names must end.  A
+ * file that names something else is the agent's own doing, and stops nothing: what runs on there has no
+ * part in the vault any more. */
+static void
+end_machine (SpTakeover *takeover)
 {
   SpMonitor *monitor = sp_takeover_monitor (takeover, NULL);
+  g_autoptr (GError) error = NULL;
 
   if (monitor != NULL)
     (void) sp_monitor_do (monitor, SP_MONITOR_QUIT, NULL, QUIT_MS, NULL);
   g_clear_pointer (&takeover->monitor, sp_monitor_free);
-  return sp_source_end_machine (takeover->source, error);
+  if (sp_source_end_machine (takeover->source, &error))
+    return;
+  g_free (takeover->warning);
+  takeover->warning =
+      g_strdup_printf ("owned, but the agent's own VM may run on: %s", error->message);
 }
 
 static gboolean
@@ -104,8 +111,10 @@ sp_takeover_hand_over (gpointer data, char **ret_message, gboolean *ret_skipped,
 {
   SpTakeover *takeover = data;
 
-  if (sp_takeover_source (takeover, error) == NULL || !end_machine (takeover, error) ||
-      !remove_files (takeover, error) || !deliver (takeover, error))
+  if (sp_takeover_source (takeover, error) == NULL)
+    return FALSE;
+  end_machine (takeover);
+  if (!remove_files (takeover, error) || !deliver (takeover, error))
     return FALSE;
   *ret_message = g_strdup_printf ("its VM has ended, monitor, ready file and disk are gone; it has "
                                   "a token as agent %s in " SP_STAGING_AGENT,

@@ -208,6 +208,7 @@ judge (Trial *trial, gboolean *ret_skipped, char **ret_message, GError **error)
   } else if (code == SP_PROBLEM_TIMED_OUT) {
     *ret_skipped = TRUE;
     *ret_message = g_strdup ("nobody answered in time");
+    g_free (trial->takeover->warning);
     trial->takeover->warning = g_strdup ("owned, not tested: nobody answered the request for "
                                          "approval in time");
   } else {

@@ -11,6 +11,6 @@
 /* TRUE once the vault is unlocked; at most 4 minutes.  SP_PROBLEM_CONFLICT: it runs already. */
 gboolean sp_vm_control_start (const SpVmRunOptions *options, GError **error);
 /* In good order; TRUE once the process has ended, also where none ran (@ret_ran). */
-gboolean sp_vm_control_stop (const char *folder, gboolean *ret_ran, GError **error);
+gboolean sp_vm_control_stop (const char *path, gboolean *ret_ran, GError **error);
 /* Whether a resident process of @folder answers. */
 gboolean sp_vm_control_runs (const char *folder);

@@ -13,7 +13,7 @@ typedef struct {
   const char *plugin_dir; /* NULL: the default one */
 } SpVmRunOptions;
 
-/* Runs in the foreground until SIGINT, SIGTERM or host.stop: TRUE then.  Call it on the main thread.
+/* Runs in the foreground until SIGINT, SIGTERM or SIGHUP: TRUE then.  Call it on the main thread.
  * Once the vault is unlocked the first line on stdout is {"ready":true,"url","tls_pin","admin","pid",
  * "acceleration"}, and $NOTIFY_SOCKET is told (sd_notify(3)). */
 gboolean sp_vm_run (const SpVmRunOptions *options, GError **error);

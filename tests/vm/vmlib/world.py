@@ -47,11 +47,14 @@ TELEGRAM = """\
 [notify telegram]
 plugin = telegram
 bot-token = file:{token}
+{base}
+[approver alice]
+telegram = {person}
+"""
+
+EMULATED = """\
 api-base = https://{host}:{port}
 ca-file = {ca}
-
-[approver alice]
-telegram = {alice}
 """
 
 
@@ -86,7 +89,8 @@ class Done:
 
 class World:
     # pylint: disable=too-many-instance-attributes
-    def __init__(self, telegram=True, memory="128M", say=lambda text: None, **more):
+    def __init__(self, telegram=True, memory="128M", say=lambda text: None, real=None, **more):
+        """`telegram`: with an emulated one; `real`: (token, person) of the real one instead."""
         self.home = tempfile.mkdtemp(prefix="sp-test-", dir=ROOM)
         os.chmod(self.home, 0o755)
         self.state, self.agent_home = self.path("state"), self.path("agent")
@@ -94,7 +98,8 @@ class World:
         self.port, self.user = free_port(), AGENT_USER
         self.image_folder = image(say)
         self.more, self.memory = more, memory
-        self.telegram = self._telegram() if telegram else None
+        self.real = real
+        self.telegram = self._telegram() if telegram and not real else None
         self._install()
         self._make_agent()
         self.configure()
@@ -133,12 +138,17 @@ class World:
         fields = {"port": self.port, "staging": self.staging, "memory": self.memory, "exec": "", "vault": "", "vm": "",
                   "source": "", "notify": "", "telegram": "", **more}
         if self.telegram:
-            token = self.write("telegram-token", self.telegram.token + "\n")
-            fields["notify"] = "notify = telegram\n"
             fields["vm"] += f"host-loopback = {self.telegram.port}\n"
-            fields["telegram"] = TELEGRAM.format(token=token, host=LOOPBACK_SEEN, port=self.telegram.port, ca=self.tls[0],
-                                                 alice=ALICE)
+            base = EMULATED.format(host=LOOPBACK_SEEN, port=self.telegram.port, ca=self.tls[0])
+            self._telegram_fields(fields, self.telegram.token, ALICE, base)
+        elif self.real:
+            self._telegram_fields(fields, *self.real, "")
         self.config = self.write("secret-proxy.conf", CONFIG.format(**fields))
+
+    def _telegram_fields(self, fields, token, person, base):
+        path = self.write("telegram-token", token + "\n")
+        fields["notify"] = "notify = telegram\n"
+        fields["telegram"] = TELEGRAM.format(token=path, base=base, person=person)
 
     def write(self, name, content, mode=0o600):
         path = self.path(name)
@@ -204,17 +214,11 @@ class World:
             written = json.load(file)
         return Agent(self.port, written["token"], written["tls_pin"], name="agent")
 
-    def approve_all(self, button="Approve once", stop=lambda: False):
-        """Tap the button of every message that comes, until stop() says so."""
-        seen = set()
-        while not stop():
-            for message in self.telegram.messages(ALICE):
-                key = message["message_id"]
-                if key not in seen and message.get("reply_markup"):
-                    seen.add(key)
-                    self.telegram.tap(ALICE, key, button)
-            self.telegram.state.clock  # noqa: B018, pylint: disable=pointless-statement
-            yield
+    def press(self, words, button="Approve once", timeout=60):
+        """Wait for the message with these words, and press a button of it."""
+        card = self.telegram.wait_message(ALICE, words, timeout=timeout * SLOW)
+        assert card is not None, f"no message says {words!r}"
+        return self.telegram.tap(ALICE, card["message_id"], button)
 
     # ---- what runs
 
