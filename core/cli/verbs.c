@@ -74,6 +74,14 @@ static const SpCliOption health_options[] = {
   { "pin", "PIN", FALSE, "the key that it must have: sha256//BASE64" },
 };
 
+static const SpCliOption build_options[] = {
+  { "output", "DIR", FALSE, "a new folder for it, instead of this host's images" },
+  { "kernel", "FILE", FALSE, "which kernel; the newest of /boot where it is not given" },
+};
+static const SpCliOption export_options[] = {
+  { "image", "ID|DIR", FALSE, "which image; the newest of this host where it is not given" },
+};
+
 #define MANY G_MAXUINT
 #define VM_VERB(verb_, what_, run_) \
   { \
@@ -88,6 +96,29 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_local },
+  { .name = "image build",
+    .args = "[--output DIR] [--kernel FILE]",
+    .help = "build the appliance that vault VMs boot",
+    SP_CLI_OPTIONS (build_options),
+    .run = sp_cli_image_build },
+  { .name = "image measure",
+    .args = "[ID|DIR]",
+    .help = "hash an image and compare it with its manifest",
+    .max_args = 1,
+    .run = sp_cli_image_measure },
+  { .name = "image import",
+    .args = "DIR",
+    .help = "add an image to those of this host",
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_image_import },
+  { .name = "image export",
+    .args = "DIR [--image ID|DIR]",
+    .help = "copy an image for an agent to provision with",
+    SP_CLI_OPTIONS (export_options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_image_export },
   { .name = "provision",
     .args = "--staging DIR --image DIR [--port N] [--memory SIZE] [--disk SIZE]",
     .help = "build a vault VM for the host to take over (the agent's part)",

@@ -38,6 +38,9 @@ SpImageSet *sp_image_set_import (const SpImageSet *set, const char *state, GErro
 /* Copy into the folder @to, which must not be there or be empty. */
 gboolean sp_image_set_export (const SpImageSet *set, const char *to, GError **error);
 
+/* Remove the files of an image from @dir, and @dir; what is not there is removed. */
+void sp_image_set_discard (const char *dir);
+
 /* Build one into the new folder @to: runs the recipe (core/guest).  @kernel NULL: the newest of /boot.
  * The same packages give the same bytes. */
 SpImageSet *sp_image_set_build (const char *to, const char *kernel, GError **error);

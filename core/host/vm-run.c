@@ -326,8 +326,7 @@ prepare (Run *run, GError **error)
   run->settings =
       run->image ? sp_vm_settings_new (vault->vm, sp_service_catalog (run->service), error) : NULL;
   if (run->settings == NULL ||
-      !sp_plugin_disk_build (vault, sp_service_catalog (run->service),
-                             sp_service_plugin_dir (run->service), plugins, &sha256, error))
+      !sp_plugin_disk_build (vault, sp_service_catalog (run->service), plugins, &sha256, error))
     return FALSE;
   run->machine =
       sp_machine_new (run->record, folder, vault, run->settings, run->image, sha256, error);
