@@ -9,7 +9,8 @@
 #define ROOT_DEVICE "/dev/vda"
 #define GUEST_PORT 3737u
 #define LOG_LIMIT (1024u * 1024u)
-#define DAEMON_NAME "secret-proxy "
+#define NAME_PREFIX "secret-proxy-"
+#define MAX_NAME 64
 
 enum { ROOT, DATA, PLUGINS, N_DISKS };
 
@@ -138,6 +139,16 @@ measure (SpMachine *machine, const SpImageSet *image, const char *plugins_sha256
     json_object_set_string_member (machine->measurement, pairs[i][0], pairs[i][1]);
 }
 
+/* As plugins take it: a name of a vault may have more characters. */
+static char *
+name_of (const SpConfigVault *vault)
+{
+  g_autofree char *whole = g_strconcat (NAME_PREFIX, vault->name, NULL);
+
+  g_strcanon (whole, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS ".-", '-');
+  return g_strndup (whole, MAX_NAME);
+}
+
 SpMachine *
 sp_machine_new (const SpVaultRecord *record, const char *folder, const SpConfigVault *vault,
                 const SpVmSettings *settings, const SpImageSet *image, const char *plugins_sha256,
@@ -146,7 +157,7 @@ sp_machine_new (const SpVaultRecord *record, const char *folder, const SpConfigV
   g_autoptr (SpMachine) machine = g_new0 (SpMachine, 1);
 
   machine->id = g_strdup (record->machine);
-  machine->name = g_strconcat (DAEMON_NAME, vault->name, NULL);
+  machine->name = name_of (vault);
   machine->log = g_build_filename (folder, SP_VAULT_CONSOLE, NULL);
   machine->channel = g_build_filename (folder, SP_VAULT_CHANNEL, NULL);
   machine->spec = (SpVmSpec){

@@ -175,12 +175,13 @@ collect_libraries (GPtrArray *modules, const char *tree, GError **error)
 static gboolean
 make_folders (const char *tree, GError **error)
 {
-  static const char *const names[] = { PLUGINS, LIBRARIES, FILES };
+  static const char *const names[] = { ".", PLUGINS, LIBRARIES, FILES };
 
+  /* Over there users of their own have to pass through. */
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
     g_autofree char *path = g_build_filename (tree, names[i], NULL);
 
-    if (g_mkdir (path, 0755) != 0 || g_chmod (path, 0755) != 0) {
+    if ((i > 0 && g_mkdir (path, 0755) != 0) || g_chmod (path, 0755) != 0) {
       g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTERNAL, "cannot make %s: %s", path,
                    g_strerror (errno));
       return FALSE;

@@ -34,6 +34,7 @@ typedef struct {
   const char *state; /* for people: "stopped", "starting", "running", "stopping" */
   guint timer;       /* until it must have answered, or must have ended */
   gboolean up;       /* started, and its end was not told yet */
+  GError *why;       /* it is being ended because of this */
 } Run;
 
 static const char *const acceleration_words[] = {
@@ -62,34 +63,32 @@ ended (Run *run, const GError *error)
 static void
 on_destroyed (const GError *error, gpointer data)
 {
-  g_autoptr (GError) why =
-      g_error_new_literal (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the machine has ended");
+  Run *run = data;
+  g_autoptr (GError) why = g_steal_pointer (&run->why);
 
-  ended (data, error != NULL ? error : why);
+  ended (run, why != NULL ? why : error);
 }
 
+/* End what is left of the machine; then it is told that it has ended, because of @why. */
 static void
-destroy (Run *run)
+give_up (Run *run, const GError *why)
 {
   run->up = FALSE;
+  g_clear_error (&run->why);
+  run->why =
+      why ? g_error_copy (why)
+          : g_error_new_literal (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the machine has ended");
   sp_plugin_client_vm_destroy (sp_plugin_process_client (run->plugin), run->record->machine,
                                on_destroyed, run);
-}
-
-static void
-give_up (Run *run, const GError *error)
-{
-  g_printerr ("secret-proxy: %s\n", error->message);
-  destroy (run);
 }
 
 static void
 on_stopped (const GError *error, gpointer data)
 {
   if (error != NULL)
-    g_printerr ("secret-proxy: the machine did not end in time and was ended: %s\n",
+    g_printerr ("secret-proxy: the machine did not end by itself and was ended: %s\n",
                 error->message);
-  destroy (data);
+  give_up (data, NULL);
 }
 
 /* The guest powers off by itself once the keeper has ended everything. */
@@ -223,8 +222,7 @@ on_looked (const SpVmInfo *info, const GError *error, gpointer data)
   why = error ? g_error_copy (error)
               : g_error_new (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the machine has ended: %s",
                              info->why ? info->why : "it powered off");
-  destroy (run);
-  g_printerr ("secret-proxy: %s\n", why->message);
+  give_up (run, why);
 }
 
 static void
@@ -346,6 +344,7 @@ sp_vm_run (const SpVmRunOptions *options, GError **error)
   run.service = sp_service_open (&setup, &backend, &run, error);
   ok = run.service != NULL && prepare (&run, error) && sp_service_run (run.service, error);
   g_clear_pointer (&run.plugin, sp_plugin_process_free);
+  g_clear_error (&run.why);
   sp_service_free (run.service);
   sp_machine_free (run.machine);
   sp_vm_settings_free (run.settings);
