@@ -8,8 +8,6 @@
  */
 #include "argv.h"
 
-#include <string.h>
-
 #define MIB (1024u * 1024u)
 
 static void
@@ -29,15 +27,6 @@ static void
   g_ptr_array_add (argv, g_strdup (option));
   g_ptr_array_add (argv, g_strdup_vprintf (format, list));
   va_end (list);
-}
-
-/* A comma ends a value in QEMU's options; two are one. */
-static char *
-escape (const char *value)
-{
-  g_auto (GStrv) parts = g_strsplit (value, ",", -1);
-
-  return g_strjoinv (",,", parts);
 }
 
 const char *
@@ -160,25 +149,22 @@ add_small_devices (GPtrArray *argv, const SpVmSpec *spec)
   add (argv, "-device", "virtserialport,chardev=admin,name=" SP_VM_ADMIN_PORT);
 }
 
+/* A console that nobody reads must not fill a file: a buffer, for who asks. */
 static void
-add_owned (GPtrArray *argv, const SpVmSpec *spec)
+add_console_and_monitor (GPtrArray *argv, const SpVmSpec *spec)
 {
-  add_format (argv, "-chardev", "socket,id=console,fd=%d", SP_QEMU_FD_CONSOLE);
-  add (argv, "-serial", "chardev:console");
-  add_format (argv, "-chardev", "socket,id=qmp,fd=%d", SP_QEMU_FD_QMP);
-  add (argv, "-mon", "chardev=qmp,mode=control");
-}
+  gboolean owned = spec->role == SP_VM_OWNED;
 
-static void
-add_provision (GPtrArray *argv, const SpVmSpec *spec)
-{
-  g_autofree char *monitor = escape (spec->monitor);
-
-  add_format (argv, "-chardev", "ringbuf,id=" SP_QEMU_CONSOLE ",size=%d", SP_QEMU_CONSOLE_SIZE);
+  if (owned)
+    add_format (argv, "-chardev", "socket,id=" SP_QEMU_CONSOLE ",fd=%d", SP_QEMU_FD_CONSOLE);
+  else
+    add_format (argv, "-chardev", "ringbuf,id=" SP_QEMU_CONSOLE ",size=%d", SP_QEMU_CONSOLE_SIZE);
   add (argv, "-serial", "chardev:" SP_QEMU_CONSOLE);
-  add_format (argv, "-qmp", "unix:%s,server=on,wait=off", monitor);
-  add (argv, "-pidfile", spec->pid_file);
-  add (argv, "-daemonize", NULL);
+  add_format (argv, "-chardev", "socket,id=qmp,fd=%d%s", SP_QEMU_FD_QMP,
+              owned ? "" : ",server=on,wait=off");
+  add (argv, "-mon", "chardev=qmp,mode=control");
+  if (!owned)
+    add (argv, "-pidfile", spec->pid_file);
 }
 
 /* ---- the whole -------------------------------------------------------------------------------------------- */
@@ -194,10 +180,7 @@ sp_qemu_argv (const char *program, const SpVmSpec *spec, guint32 acceleration)
   add_disks (argv, spec);
   add_network (argv, spec);
   add_small_devices (argv, spec);
-  if (spec->role == SP_VM_OWNED)
-    add_owned (argv, spec);
-  else
-    add_provision (argv, spec);
+  add_console_and_monitor (argv, spec);
   g_ptr_array_add (argv, NULL);
   return (char **) g_ptr_array_free (g_steal_pointer (&argv), FALSE);
 }

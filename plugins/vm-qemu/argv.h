@@ -9,8 +9,8 @@
 
 /* Where QEMU finds what it is given. */
 typedef enum {
-  SP_QEMU_FD_QMP = 3, /* one end of a socket pair */
-  SP_QEMU_FD_CONSOLE, /* the same */
+  SP_QEMU_FD_QMP = 3, /* owned: one end of a socket pair; else a listening socket */
+  SP_QEMU_FD_CONSOLE, /* owned: one end of a socket pair */
   SP_QEMU_FD_ADMIN,   /* a listening socket */
   SP_QEMU_FD_NET,     /* a tap device */
   SP_QEMU_FD_KERNEL,
@@ -20,7 +20,7 @@ typedef enum {
   SP_QEMU_FD_DISKS,   /* as many as there are */
 } SpQemuFd;
 
-/* The console's ring buffer of a machine to be provisioned. */
+/* The console; of a machine to be provisioned a ring buffer of that size. */
 #define SP_QEMU_CONSOLE "console"
 #define SP_QEMU_CONSOLE_SIZE 65536
 

@@ -17,6 +17,9 @@
 #include "guard.h"
 #include "network.h"
 #include "user.h"
+#include "wait.h"
+
+#define EXPLAIN_MS 500u
 
 /* ---- files ------------------------------------------------------------------------------------------------ */
 
@@ -106,7 +109,7 @@ bind_in_folder (int fd, int folder, const char *name)
 }
 
 static gboolean
-give_admin_socket (SpQemuSpawn *spawn, const char *path, GError **error)
+give_listener (SpQemuSpawn *spawn, const char *path, int to, GError **error)
 {
   g_autofree char *dir = path != NULL ? g_path_get_dirname (path) : NULL;
   g_autofree char *name = path != NULL ? g_path_get_basename (path) : NULL;
@@ -122,7 +125,7 @@ give_admin_socket (SpQemuSpawn *spawn, const char *path, GError **error)
     g_set_error (error, SP_ERROR, SP_ERROR_CONFIG, "cannot listen on %s: %s", path,
                  g_strerror (errno));
   if (fd >= 0)
-    sp_qemu_spawn_give (spawn, fd, SP_QEMU_FD_ADMIN);
+    sp_qemu_spawn_give (spawn, fd, to);
   if (folder >= 0)
     (void) close (folder);
   return ok;
@@ -169,10 +172,10 @@ prepare (const SpQemu *qemu, SpQemuSpawn *spawn, const SpVmSpec *spec, SpQemuLau
          GError **error)
 {
   if (!give_network (qemu, spawn, spec, launch, error) ||
-      !give_admin_socket (spawn, spec->admin_socket, error))
+      !give_listener (spawn, spec->admin_socket, SP_QEMU_FD_ADMIN, error))
     return FALSE;
   if (spec->role != SP_VM_OWNED)
-    return TRUE;
+    return give_listener (spawn, spec->monitor, SP_QEMU_FD_QMP, error);
   launch->qmp = give_pair (spawn, SP_QEMU_FD_QMP, error);
   if (launch->qmp >= 0)
     launch->console = give_pair (spawn, SP_QEMU_FD_CONSOLE, error);
@@ -204,4 +207,22 @@ sp_qemu_launch (const SpQemu *qemu, const SpVmSpec *spec, guint32 acceleration, 
     return TRUE;
   close_ends (ret_launch);
   return FALSE;
+}
+
+static gboolean
+has_ended (gpointer process)
+{
+  return sp_qemu_process_has_ended (process);
+}
+
+void
+sp_qemu_launch_explain (SpQemuProcess *process, GError **error)
+{
+  g_autofree char *how = NULL;
+
+  if (!sp_qemu_wait (NULL, EXPLAIN_MS, has_ended, process))
+    return;
+  how = sp_qemu_process_how (process);
+  g_clear_error (error);
+  g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE, "QEMU %s", how);
 }

@@ -24,3 +24,6 @@ typedef struct {
 gboolean
 sp_qemu_launch (const SpQemu *qemu, const SpVmSpec *spec, guint32 acceleration, SpQemuEnded ended,
                 gpointer data, SpQemuLaunch *ret_launch, GError **error);
+
+/* Its monitor is gone: where QEMU has ended, too, put that and what it said into @error. */
+void sp_qemu_launch_explain (SpQemuProcess *process, GError **error);

@@ -261,9 +261,9 @@ sp_qemu_machine_inspect (SpQemuMachine *machine, SpVmInfo *info, GCancellable *c
 {
   g_autoptr (GError) why = NULL;
 
+  /* One that is ending gives up its monitor first. */
   if (sp_qemu_machine_runs (machine) && !ask (machine, info, cancellable, &why) &&
-      sp_qemu_machine_runs (machine)) {
-    /* Somebody else holds the monitor, or QEMU hangs. */
+      !sp_qemu_wait (cancellable, END_MS, does_not_run, machine)) {
     g_propagate_error (error, g_steal_pointer (&why));
     return FALSE;
   }

@@ -1,7 +1,7 @@
 /* machine.h - one machine: what is known of it, and what can be done with it
  *
  * machine.c has what both roles share.  An owned machine (owned.c) is a child of this process, with a
- * monitor and a console on sockets without a name.  One to be provisioned (provision.c) is a daemon of its
+ * monitor and a console on sockets without a name.  One to be provisioned (provision.c) is a process of its
  * own, found by its pid file and its monitor's path, so that the host can take it over and a later plugin
  * host finds it again.
  */

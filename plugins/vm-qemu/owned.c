@@ -4,7 +4,6 @@
 
 #include "guard.h"
 #include "machine.h"
-#include "wait.h"
 
 #define GREETING_MS 30000u
 
@@ -60,29 +59,10 @@ owned_kill (SpQemuMachine *machine)
 }
 
 static gboolean
-owned_has_ended (gpointer machine)
-{
-  return !owned_runs (machine);
-}
-
-/* Where QEMU has ended, what it said is worth more than that its monitor is gone. */
-static void
-explain (SpQemuMachine *machine, GError **error)
-{
-  g_autofree char *how = NULL;
-
-  if (!sp_qemu_wait (NULL, 500, owned_has_ended, machine))
-    return;
-  how = sp_qemu_process_how (machine->process);
-  g_clear_error (error);
-  g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE, "QEMU %s", how);
-}
-
-static gboolean
 begin (SpQemuMachine *machine, int *guard, GCancellable *cancellable, GError **error)
 {
   if (!sp_qemu_monitor_begin (machine->qmp, GREETING_MS, cancellable, error)) {
-    explain (machine, error);
+    sp_qemu_launch_explain (machine->process, error);
     return FALSE;
   }
   return *guard < 0 || sp_qemu_guard_is_there (*guard, error);

@@ -35,6 +35,7 @@ typedef struct {
 struct _SpQemuProcess {
   GSubprocess *child;
   GCancellable *cancellable; /* cancelled when this is freed */
+  gboolean bound;
   gboolean has_ended;
   SpQemuEnded ended;
   gpointer data;
@@ -127,8 +128,11 @@ in_child (gpointer data)
   become (setup);
   if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     give_up ("cannot give up new privileges\n");
-  if (!setup->bound)
+  if (!setup->bound) {
+    /* No signal of our terminal reaches it. */
+    (void) setsid ();
     return;
+  }
   /* Only now: changing the user clears it. */
   if (prctl (PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid () != setup->parent)
     give_up ("cannot be bound to the plugin host\n");
@@ -295,6 +299,7 @@ sp_qemu_process_start (SpQemuSpawn *spawn, SpQemuEnded ended, gpointer data, GEr
   }
   process = g_new0 (SpQemuProcess, 1);
   process->child = child;
+  process->bound = spawn->bound;
   process->cancellable = g_cancellable_new ();
   process->ended = ended;
   process->data = data;
@@ -315,7 +320,7 @@ sp_qemu_process_free (SpQemuProcess *process)
     return;
   g_cancellable_cancel (process->cancellable);
   g_object_unref (process->cancellable);
-  if (!process->has_ended)
+  if (process->bound && !process->has_ended)
     g_subprocess_force_exit (process->child);
   hear_no_more (process);
   g_object_unref (process->child);

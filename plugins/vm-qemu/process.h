@@ -12,7 +12,7 @@ typedef struct {
   char **environment;
   uid_t user;     /* ours: no change */
   gid_t device;   /* a group beside it, for /dev/kvm; 0: none */
-  gboolean bound; /* it is killed when this process ends */
+  gboolean bound; /* it is killed with its SpQemuProcess, and when this process ends */
   GArray *given;  /* of descriptors and where they go */
 } SpQemuSpawn;
 
@@ -39,6 +39,6 @@ int sp_qemu_process_status (const SpQemuProcess *process);
 /* The same in words, and the last line that it wrote: "was ended by signal 9 (Killed)". */
 char *sp_qemu_process_how (SpQemuProcess *process);
 
-/* Kills it, too, where it has not ended. */
+/* Kills it, too, where it is bound and has not ended. */
 void sp_qemu_process_free (SpQemuProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpQemuProcess, sp_qemu_process_free)

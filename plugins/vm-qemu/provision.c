@@ -1,4 +1,4 @@
-/* provision.c - machine.h: a machine that is a daemon of its own
+/* provision.c - machine.h: a machine that outlives this process
  *
  * Its monitor serves one client at a time, and the host's takeover is to be one: so each connection is given
  * back at once.  Its console goes into a ring buffer of QEMU, since there is nobody who could bound a file
@@ -17,6 +17,7 @@
 #include "wait.h"
 
 #define GREETING_MS 3000u
+#define START_MS 30000u
 #define CONSOLE_ARGUMENTS \
   "{\"device\":\"" SP_QEMU_CONSOLE \
   "\",\"size\":" G_STRINGIFY (SP_QEMU_CONSOLE_SIZE) "," \
@@ -129,25 +130,22 @@ provision_done (SpQemuMachine *machine, SpQemuMonitor *monitor)
 /* ---- starting --------------------------------------------------------------------------------------------- */
 
 static gboolean
-process_has_ended (gpointer process)
+begin (SpQemuMachine *machine, const SpQemuLaunch *launch, GCancellable *cancellable,
+       GError **error)
 {
-  return sp_qemu_process_has_ended (process);
-}
+  g_autoptr (SpQemuMonitor) monitor =
+      sp_qemu_monitor_connect (machine->qemu->host, machine->spec->monitor, error);
 
-/* What was started becomes the daemon and ends, once the daemon is there or has failed. */
-static gboolean
-await_daemon (SpQemuProcess *process, GCancellable *cancellable, GError **error)
-{
-  g_autofree char *how = NULL;
-
-  if (!sp_qemu_wait (cancellable, G_MAXINT, process_has_ended, process)) {
-    g_set_error_literal (error, SP_ERROR, SP_ERROR_UNAVAILABLE, "QEMU did not come up in time");
+  if (monitor == NULL || !sp_qemu_monitor_begin (monitor, START_MS, cancellable, error)) {
+    sp_qemu_launch_explain (launch->process, error);
     return FALSE;
   }
-  if (sp_qemu_process_status (process) == 0)
+  if (launch->guard >= 0 && !sp_qemu_guard_is_there (launch->guard, error))
+    return FALSE;
+  if (provision_runs (machine))
     return TRUE;
-  how = sp_qemu_process_how (process);
-  g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE, "QEMU %s", how);
+  g_set_error (error, SP_ERROR, SP_ERROR_INTERNAL, "QEMU did not write %s",
+               machine->spec->pid_file);
   return FALSE;
 }
 
@@ -155,25 +153,20 @@ static gboolean
 provision_launch (SpQemuMachine *machine, guint32 acceleration, GCancellable *cancellable,
                   GError **error)
 {
+  /* Freed here, it lives on. */
   g_autoptr (SpQemuProcess) process = NULL;
   SpQemuLaunch launch;
   gboolean ok;
 
-  (void) unlink (machine->spec->monitor);
   (void) unlink (machine->spec->pid_file);
   if (!sp_qemu_launch (machine->qemu, machine->spec, acceleration, NULL, NULL, &launch, error))
     return FALSE;
   process = launch.process;
-  ok = await_daemon (process, cancellable, error);
-  if (ok && !provision_runs (machine)) {
-    g_set_error_literal (error, SP_ERROR, SP_ERROR_UNAVAILABLE, "QEMU ended at once");
-    ok = FALSE;
-  }
-  ok = ok && (launch.guard < 0 || sp_qemu_guard_is_there (launch.guard, error));
+  ok = begin (machine, &launch, cancellable, error);
   if (launch.guard >= 0)
     (void) close (launch.guard);
   if (!ok)
-    provision_kill (machine);
+    sp_qemu_process_kill (process);
   return ok;
 }
 
