@@ -65,6 +65,8 @@ run (Get *get, SoupMessage *message, guint timeout_ms)
   while (!get->done)
     g_main_context_iteration (get->context, TRUE);
   g_source_destroy (timer);
+  /* While its context is still this thread's own. */
+  g_clear_object (&get->stream);
   soup_session_abort (session);
 }
 
@@ -90,7 +92,6 @@ sp_http_get (const char *url, guint timeout_ms, guint *ret_status, char **ret_bo
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "%s does not answer: %s", url,
                  get.error->message);
   }
-  g_clear_object (&get.stream);
   g_clear_pointer (&get.body, g_bytes_unref);
   g_clear_error (&get.error);
   g_object_unref (get.cancellable);

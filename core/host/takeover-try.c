@@ -101,29 +101,33 @@ typedef struct {
 } Trial;
 
 static gboolean
-prepare (Trial *trial, GError **error)
+add_agent (Trial *trial, GError **error)
 {
-  g_autofree char *token = sp_random_id (32);
-  JsonObject *params = sp_params_new ("name", TRIAL);
-  g_autoptr (JsonNode) put = NULL;
   g_autofree char *vault = sp_takeover_vault_argument (trial->takeover);
   const char *const args[] = { "--json", "--vault", vault,       "agent", "add",
                                TRIAL,    "--write", trial->file, NULL };
-  g_autoptr (SpSelfResult) added = NULL;
-  JsonArray *allow = json_array_new ();
+  g_autoptr (SpSelfResult) added = sp_self_run (args, NULL, FAR_MS, error);
 
-  json_array_add_string_element (allow, TRIAL);
-  json_object_set_array_member (params, "allow", allow);
-  json_object_set_string_member (params, "description", "made by a takeover to test approvals");
-  trial->value = sp_secret_new_from (token, strlen (token));
-  put = sp_admin_call (trial->admin, "secret.put", params, trial->value, error);
-  if (put == NULL)
-    return FALSE;
-  added = sp_self_run (args, NULL, FAR_MS, error);
   if (added == NULL || added->status == 0)
     return added != NULL;
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTERNAL, "%s", g_strchomp (added->err));
   return FALSE;
+}
+
+static gboolean
+put_secret (Trial *trial, GError **error)
+{
+  g_autofree char *random = sp_random_id (32);
+  JsonObject *params = sp_params_new ("name", TRIAL);
+  JsonArray *allow = json_array_new ();
+  g_autoptr (JsonNode) put = NULL;
+
+  json_array_add_string_element (allow, TRIAL);
+  json_object_set_array_member (params, "allow", allow);
+  json_object_set_string_member (params, "description", "made by a takeover to test approvals");
+  trial->value = sp_secret_new_from (random, strlen (random));
+  put = sp_admin_call (trial->admin, "secret.put", params, trial->value, error);
+  return put != NULL;
 }
 
 static void
@@ -244,7 +248,7 @@ sp_takeover_try (gpointer data, char **ret_message, gboolean *ret_skipped, GErro
   trial.file = g_build_filename (takeover->folder, TRIAL_FILE, NULL);
   trial.ttl = g_strdup_printf ("%u", MAX (seconds, LEAST_TTL_S));
   clean_up (&trial); /* of a run that was interrupted */
-  ok = prepare (&trial, error);
+  ok = add_agent (&trial, error) && put_secret (&trial, error);
   if (ok) {
     GThread *asking = g_thread_new ("trial", ask, &trial);
 
