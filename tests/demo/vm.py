@@ -162,8 +162,6 @@ class Demo:
         self._vain("the machine's memory", READ, f"/proc/{machine}/mem")
         self._vain("trace the machine", TRACE, str(machine))
         self._vain("a shell: port 22 of the vault", DIAL, "22")
-        argv = " ".join(world.machines()[machine])
-        check(self.value not in argv and "monitor.sock" not in argv, "QEMU's command line tells too much")
         self._search()
 
     def _search(self):

@@ -17,6 +17,7 @@ from .paths import BIN, BUILD, ROOM
 
 from botapi import BotApi  # noqa: E402, from tests/botapi by vmlib.paths
 from server import make_certificate  # noqa: E402
+from lib import processes  # noqa: E402
 from lib.http import Agent  # noqa: E402
 from lib.wait import SLOW, until  # noqa: E402
 
@@ -222,24 +223,33 @@ class World:
 
     # ---- what runs
 
-    def machines(self):
-        """The QEMU processes of this scenario: pid -> argv."""
-        out = {}
-        for entry in os.listdir("/proc"):
-            try:
-                with open(f"/proc/{entry}/cmdline", "rb") as file:
-                    argv = file.read().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            if entry.isdigit() and "qemu-system" in argv[0] and any(self.home in word for word in argv):
-                out[int(entry)] = argv
-        return out
+    def _argv(self, pid):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                return file.read().decode(errors="replace").split("\0")[:-1]
+        except OSError:
+            return []
+
+    def _all(self):
+        return {int(entry): self._argv(entry) for entry in os.listdir("/proc") if entry.isdigit()}
 
     def owned_machine(self):
-        return next(pid for pid, argv in self.machines().items() if not any(self.staging in word for word in argv))
+        """The QEMU that a resident process of this scenario has started, or None."""
+        return next((pid for pid, argv in self._all().items()
+                     if argv and "qemu-system" in argv[0] and
+                     any(self.home in " ".join(self._argv(parent)) for parent in processes.ancestors(pid))), None)
 
     def agents_machine(self):
-        return next((pid for pid, argv in self.machines().items() if any(self.staging in word for word in argv)), None)
+        return next((pid for pid, argv in self._all().items()
+                     if argv and "qemu-system" in argv[0] and any(self.staging in word for word in argv)), None)
+
+    def residents(self):
+        """Everything of this scenario that runs on the host's side."""
+        return [pid for pid, argv in self._all().items() if argv and argv[0].startswith(self.home + "/core/")]
+
+    def console(self):
+        with open(os.path.join(self.vault, "console.log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
 
     def health(self, port=None, timeout=2.0):
         """What /health says over plain HTTP; None: nothing."""
@@ -251,24 +261,15 @@ class World:
         except (OSError, ValueError, http.client.HTTPException):
             return None
 
-    def _residents(self):
-        for entry in os.listdir("/proc"):
-            try:
-                with open(f"/proc/{entry}/cmdline", "rb") as file:
-                    line = file.read().decode(errors="replace")
-            except OSError:
-                continue
-            if entry.isdigit() and line.startswith(self.home + "/core/"):
-                yield int(entry)
-
     def close(self):
         self.host("--vault", self.vault + "/", "vm", "stop")
-        for pid in [*self._residents(), *self.machines()]:
+        left = [*self.residents(), self.agents_machine(), self.owned_machine()]
+        for pid in filter(None, left):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        until(lambda: not self.machines(), "the end of the machines", timeout=20)
+        until(lambda: not (self.agents_machine() or self.owned_machine()), "the end of the machines", timeout=20)
         if self.telegram:
             self.telegram.stop()
         shutil.rmtree(self.home, ignore_errors=True)
