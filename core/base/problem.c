@@ -96,6 +96,19 @@ sp_problem_exit (SpProblemCode code)
   return row_of (code)->exit;
 }
 
+SpProblemCode
+sp_problem_from_exit (int status)
+{
+  static const SpProblemCode codes[] = { SP_PROBLEM_USAGE,       SP_PROBLEM_CONFIG,
+                                         SP_PROBLEM_UNREACHABLE, SP_PROBLEM_CONFLICT,
+                                         SP_PROBLEM_TIMED_OUT,   SP_PROBLEM_INTEGRITY };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (codes); i++)
+    if (sp_problem_exit (codes[i]) == status)
+      return codes[i];
+  return SP_PROBLEM_INTERNAL;
+}
+
 gboolean
 sp_problem_from_slug (const char *slug, SpProblemCode *ret_code)
 {

@@ -47,6 +47,8 @@ const char *sp_problem_slug (SpProblemCode code);
 const char *sp_problem_title (SpProblemCode code);
 guint sp_problem_status (SpProblemCode code); /* HTTP */
 int sp_problem_exit (SpProblemCode code);     /* command line */
+/* What another program of ours that ended with @status may have met; internal for all others. */
+SpProblemCode sp_problem_from_exit (int status);
 
 /* The code of a slug; FALSE where there is no such slug. */
 gboolean sp_problem_from_slug (const char *slug, SpProblemCode *ret_code);

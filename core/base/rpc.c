@@ -8,22 +8,26 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "base/problem.h"
 
 #define MAX_QUEUED (16u * 1024u * 1024u)
+#define REST_MS 50u
 
 struct _SpRpc {
   grefcount refs;
   int fd;
   gboolean open;
+  gboolean is_port; /* a serial port: its other end comes and goes */
   SpRpcFunc func;
   SpRpcClosed closed;
   gpointer data;
   GMainContext *context;
   GSource *reader, *writer;
+  GSource *rest; /* nobody is at the other end of the port: until we look again */
   SpSecret *in;
   gsize in_length;
   gboolean skipping; /* the rest of a line that was too long */
@@ -55,6 +59,7 @@ shut (SpRpc *rpc)
   rpc->open = FALSE;
   source_clear (&rpc->reader);
   source_clear (&rpc->writer);
+  source_clear (&rpc->rest);
   (void) close (rpc->fd);
   g_clear_pointer (&rpc->in, sp_secret_unref);
   g_queue_clear_full (&rpc->out, (GDestroyNotify) sp_secret_unref);
@@ -100,6 +105,34 @@ ended (SpRpc *rpc)
 }
 
 static gboolean on_writable (int fd, GIOCondition condition, gpointer data);
+static void begin_reading (SpRpc *rpc);
+static void flush (SpRpc *rpc);
+
+static gboolean
+on_rested (gpointer data)
+{
+  SpRpc *rpc = sp_rpc_ref (data);
+
+  source_clear (&rpc->rest);
+  begin_reading (rpc);
+  flush (rpc);
+  sp_rpc_unref (rpc);
+  return G_SOURCE_REMOVE;
+}
+
+/* A port without anybody at its other end is always "readable" (an end of file) and never writable, so
+ * waiting for either would spin. */
+static void
+rest (SpRpc *rpc)
+{
+  source_clear (&rpc->reader);
+  source_clear (&rpc->writer);
+  if (rpc->rest != NULL)
+    return;
+  rpc->rest = g_timeout_source_new (REST_MS);
+  g_source_set_callback (rpc->rest, on_rested, rpc, NULL);
+  g_source_attach (rpc->rest, rpc->context);
+}
 
 static void
 flush (SpRpc *rpc)
@@ -116,7 +149,7 @@ flush (SpRpc *rpc)
       return;
     }
     if (n < 0) {
-      if (rpc->writer == NULL) {
+      if (rpc->writer == NULL && rpc->rest == NULL) {
         rpc->writer = g_unix_fd_source_new (rpc->fd, G_IO_OUT);
         g_source_set_callback (rpc->writer, G_SOURCE_FUNC (on_writable), rpc, NULL);
         g_source_attach (rpc->writer, rpc->context);
@@ -138,7 +171,10 @@ on_writable (int fd, GIOCondition condition, gpointer data)
 {
   SpRpc *rpc = sp_rpc_ref (data);
 
-  flush (rpc);
+  if (rpc->is_port && (condition & G_IO_HUP) != 0)
+    rest (rpc);
+  else
+    flush (rpc);
   sp_rpc_unref (rpc);
   return G_SOURCE_CONTINUE;
 }
@@ -269,11 +305,29 @@ on_readable (int fd, GIOCondition condition, gpointer user_data)
   if (n > 0) {
     rpc->in_length += (gsize) n;
     take_lines (rpc);
+  } else if (n == 0 && rpc->is_port) {
+    rest (rpc);
   } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
     ended (rpc);
   }
   sp_rpc_unref (rpc);
   return G_SOURCE_CONTINUE;
+}
+
+static void
+begin_reading (SpRpc *rpc)
+{
+  rpc->reader = g_unix_fd_source_new (rpc->fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
+  g_source_set_callback (rpc->reader, G_SOURCE_FUNC (on_readable), rpc, NULL);
+  g_source_attach (rpc->reader, rpc->context);
+}
+
+static gboolean
+is_port (int fd)
+{
+  struct stat st;
+
+  return fstat (fd, &st) == 0 && S_ISCHR (st.st_mode);
 }
 
 SpRpc *
@@ -290,8 +344,7 @@ sp_rpc_new (int fd, SpRpcFunc func, SpRpcClosed closed, gpointer data)
   rpc->in = sp_secret_new (SP_RPC_MAX_LINE);
   rpc->context = g_main_context_ref_thread_default ();
   (void) g_unix_set_fd_nonblocking (fd, TRUE, NULL);
-  rpc->reader = g_unix_fd_source_new (fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
-  g_source_set_callback (rpc->reader, G_SOURCE_FUNC (on_readable), rpc, NULL);
-  g_source_attach (rpc->reader, rpc->context);
+  rpc->is_port = is_port (fd);
+  begin_reading (rpc);
   return rpc;
 }

@@ -35,7 +35,9 @@ typedef void (*SpRpcFunc) (SpRpc *rpc, SpRpcMessage *message, gpointer data);
 /* The stream ended.  Not called for sp_rpc_close(). */
 typedef void (*SpRpcClosed) (SpRpc *rpc, gpointer data);
 
-/* Takes @fd.  Works on the thread-default GMainContext of the moment. */
+/* Takes @fd.  Works on the thread-default GMainContext of the moment.  Where @fd is a character device
+ * (a virtio-serial port) an end of file means that nobody is at the other end yet: what is to be sent
+ * waits. */
 SpRpc *sp_rpc_new (int fd, SpRpcFunc func, SpRpcClosed closed, gpointer data);
 SpRpc *sp_rpc_ref (SpRpc *rpc);
 void sp_rpc_unref (SpRpc *rpc);

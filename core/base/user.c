@@ -42,7 +42,8 @@ gboolean
 sp_user_become (uid_t uid)
 {
   if (geteuid () == 0 && uid != 0 &&
-      (setgroups (0, NULL) != 0 || setresgid (uid, uid, uid) != 0 || setresuid (uid, uid, uid) != 0))
+      (setgroups (0, NULL) != 0 || setresgid (uid, uid, uid) != 0 ||
+       setresuid (uid, uid, uid) != 0))
     return FALSE;
   return prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }

@@ -1,32 +1,17 @@
-/* admin.h - calls to a vault through its admin.sock; they block until the answer is there */
+/* admin.h - which vault a command line means, and calls to it */
 #pragma once
 
-#include "base/secret.h"
 #include "cli/cli.h"
-
-typedef struct _SpAdmin SpAdmin;
+#include "host/admin-client.h"
 
 /* The folder of the vault that --vault names: a path where it has a slash, else a name; new string. */
 char *sp_vault_folder (const SpCli *cli);
 
 /* Connect to the vault that --vault names. */
 SpAdmin *sp_admin_open (const SpCli *cli, GError **error);
-void sp_admin_free (SpAdmin *admin);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpAdmin, sp_admin_free)
-
-/* @params is consumed; NULL: {}.  @secret: NULL, or what goes as secret_base64. */
-JsonNode *sp_admin_call (SpAdmin *admin, const char *method, JsonObject *params, SpSecret *secret,
-                         GError **error);
-/* The pages of a list, as one: {"items":[...],"next":null}.  @max: at most so many items (0: all);
- * then "next" says whether there are more. */
-JsonNode *
-sp_admin_list (SpAdmin *admin, const char *method, JsonObject *params, guint max, GError **error);
 
 /* Connect, call, close. */
 JsonNode *
 sp_admin_call_once (const SpCli *cli, const char *method, JsonObject *params, GError **error);
 JsonNode *
 sp_admin_list_once (const SpCli *cli, const char *method, JsonObject *params, GError **error);
-
-/* A new object with one string member. */
-JsonObject *sp_params_new (const char *name, const char *value);

@@ -8,7 +8,7 @@
 
 #include <json-glib/json-glib.h>
 
-#include "cli/agent-file.h"
+#include "host/agent-file.h"
 
 typedef struct _SpAgentClient SpAgentClient;
 

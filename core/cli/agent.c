@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 #include "cli/admin.h"
-#include "cli/agent-file.h"
+#include "host/agent-file.h"
 #include "cli/output.h"
 #include "cli/prompt.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/config.h"
 #include "cli/admin.h"
-#include "cli/agent-file.h"
+#include "host/agent-file.h"
 #include "cli/output.h"
 #include "plugin/info.h"
 

@@ -10,6 +10,7 @@
 
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "host/monitor.h"
 #include "plugin/info.h"
 #include "sp-build.h"
 
@@ -72,6 +73,9 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
   int status = 0;
 
+  /* A child of ours, see host/monitor.h; it gives up all that it has before anything else. */
+  if (argc == 2 && g_str_equal (argv[1], "--monitor-child"))
+    return sp_monitor_child_main ();
   /* A child of ours that describes a plugin, where there is no secret-proxyd: plugin/info.h. */
   if (argc == 3 && g_str_equal (argv[1], "--describe"))
     return sp_plugin_describe_main (argv[2], DESCRIBE_FD);

@@ -51,7 +51,42 @@ static const SpCliOption exec_options[] = {
   { "ttl", "SECONDS", FALSE, "how long to wait for a decision, 30 to 3600" },
 };
 
+static const SpCliOption takeover_options[] = {
+  { "resume", NULL, FALSE, "finish one that was interrupted" },
+  { "abort", NULL, FALSE, "take back one that was interrupted" },
+  { "approval-timeout", "TIME", FALSE, "how long the last step waits for a person, as in 2m" },
+};
+static const SpCliOption create_options[] = {
+  { "image", "ID", FALSE, "which image; the newest of this host where it is not given" },
+};
+static const SpCliOption provision_options[] = {
+  { "staging", "DIR", FALSE, "the folder that the host takes the vault from" },
+  { "image", "DIR", FALSE, "the image, as 'image export' wrote it" },
+  { "port", "N", FALSE, "where the vault listens on this machine; 3737" },
+  { "memory", "SIZE", FALSE, "of the machine; 128M" },
+  { "disk", "SIZE", FALSE, "of its disk; 256M" },
+  { "vm", "PLUGIN", FALSE, "the vm plugin that runs it" },
+};
+static const SpCliOption log_options[] = {
+  { "host", NULL, FALSE, "the messages of the resident process instead of the machine's console" },
+};
+static const SpCliOption health_options[] = {
+  { "pin", "PIN", FALSE, "the key that it must have: sha256//BASE64" },
+};
+
+static const SpCliOption build_options[] = {
+  { "output", "DIR", FALSE, "a new folder for it, instead of this host's images" },
+  { "kernel", "FILE", FALSE, "which kernel; the newest of /boot where it is not given" },
+};
+static const SpCliOption export_options[] = {
+  { "image", "ID|DIR", FALSE, "which image; the newest of this host where it is not given" },
+};
+
 #define MANY G_MAXUINT
+#define VM_VERB(verb_, what_, run_) \
+  { \
+    .name = "vm " verb_, .args = "[VAULT]", .help = what_, .max_args = 1, .run = run_ \
+  }
 
 const SpCliVerb sp_cli_verbs[] = {
   { .name = "local",
@@ -61,6 +96,65 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_local },
+  { .name = "image build",
+    .args = "[--output DIR] [--kernel FILE]",
+    .help = "build the appliance that vault VMs boot",
+    SP_CLI_OPTIONS (build_options),
+    .run = sp_cli_image_build },
+  { .name = "image measure",
+    .args = "[ID|DIR]",
+    .help = "hash an image and compare it with its manifest",
+    .max_args = 1,
+    .run = sp_cli_image_measure },
+  { .name = "image import",
+    .args = "DIR",
+    .help = "add an image to those of this host",
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_image_import },
+  { .name = "image export",
+    .args = "DIR [--image ID|DIR]",
+    .help = "copy an image for an agent to provision with",
+    SP_CLI_OPTIONS (export_options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_image_export },
+  { .name = "provision",
+    .args = "--staging DIR --image DIR [--port N] [--memory SIZE] [--disk SIZE]",
+    .help = "build a vault VM for the host to take over (the agent's part)",
+    SP_CLI_OPTIONS (provision_options),
+    .run = sp_cli_provision },
+  { .name = "takeover",
+    .args = "SOURCE [--resume|--abort] [--approval-timeout TIME]",
+    .help = "make an agent's vault VM this host's own",
+    SP_CLI_OPTIONS (takeover_options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_takeover },
+  { .name = "create",
+    .args = "VAULT [--image ID]",
+    .help = "make a vault VM on this host, without an agent's part",
+    SP_CLI_OPTIONS (create_options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_create },
+  VM_VERB ("run", "run a vault's machine in the foreground", sp_cli_vm_run),
+  VM_VERB ("start", "start a vault's machine and wait until it is unlocked", sp_cli_vm_start),
+  VM_VERB ("stop", "stop a vault's machine in good order", sp_cli_vm_stop),
+  VM_VERB ("status", "show how a vault's machine is", sp_cli_vm_status),
+  { .name = "vm log",
+    .args = "[VAULT] [--host]",
+    .help = "show what the machine wrote to its console",
+    SP_CLI_OPTIONS (log_options),
+    .max_args = 1,
+    .run = sp_cli_vm_log },
+  { .name = "health",
+    .args = "URL --pin PIN",
+    .help = "see whether a vault answers at its key",
+    SP_CLI_OPTIONS (health_options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_health },
   { .name = "status", .help = "show how the vault is", .run = sp_cli_status },
   { .name = "doctor", .help = "check this machine and what is set up on it", .run = sp_cli_doctor },
   { .name = "secret put",
@@ -152,6 +246,12 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_plugin_show },
+  { .name = "image check",
+    .args = "FILE",
+    .help = "check a qcow2 image as a takeover does",
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_image_check },
   { .name = "get",
     .args = "NAME --reason TEXT [--ttl SECONDS] [--show]",
     .help = "ask for a secret, wait, print its value",
@@ -167,5 +267,11 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = MANY,
     .failed = 125,
     .run = sp_cli_exec },
+  { .name = "relay",
+    .args = "SOCKET",
+    .help = "connect stdin and stdout to a Unix socket",
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_relay },
 };
 const gsize sp_cli_n_verbs = G_N_ELEMENTS (sp_cli_verbs);

@@ -17,6 +17,7 @@ typedef enum {
   SP_CONTROL_KILL,      /* keeper: end it */
   SP_CONTROL_STARTED,   /* parent: it runs; with a descriptor: the link to it */
   SP_CONTROL_EXITED,    /* parent: it has ended, or could not be started */
+  SP_CONTROL_END,       /* keeper: end everything, in good order; the slot means nothing */
 } SpControlOp;
 
 typedef struct {

@@ -9,6 +9,7 @@
 #include "sp-build.h"
 
 #define HEAD_MS 50
+#define SHUTDOWN_MS 20
 
 typedef struct {
   SpKeeper *keeper;
@@ -124,6 +125,25 @@ fail (SpKeeper *keeper, const char *id, SpProblemCode code, const char *message)
   sp_rpc_fail (keeper->admin, id, error);
 }
 
+/* Once the answer is on its way. */
+static gboolean
+on_shutdown (gpointer data)
+{
+  SpKeeper *keeper = data;
+
+  if (sp_rpc_is_open (keeper->admin) && sp_rpc_has_unsent (keeper->admin))
+    return G_SOURCE_CONTINUE;
+  (void) sp_control_send (keeper->control, SP_CONTROL_END, 0, -1);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+shut_down (SpKeeper *keeper, const char *id)
+{
+  sp_rpc_reply (keeper->admin, id, NULL);
+  g_timeout_add (SHUTDOWN_MS, on_shutdown, keeper);
+}
+
 static void
 take_request (SpKeeper *keeper, SpRpcMessage *message)
 {
@@ -136,6 +156,10 @@ take_request (SpKeeper *keeper, SpRpcMessage *message)
   }
   if (g_str_equal (message->method, "vault.status")) {
     reply_status (keeper, message->id);
+    return;
+  }
+  if (g_str_equal (message->method, "vault.shutdown")) {
+    shut_down (keeper, message->id);
     return;
   }
   if (!keeper->unlocked) {

@@ -1,6 +1,6 @@
 /* main.c - secret-proxyd: one program, a role for each process
  *
- *   secret-proxyd --listen ADDRESS:PORT --state DIR [--admin-fd N]   the parent
+ *   secret-proxyd --listen ADDRESS:PORT --state DIR [--admin-fd N] [--first-user N]   the parent
  *   secret-proxyd --role keeper|gate|plugin-host                     what the parent starts
  *   secret-proxyd --describe PLUGIN                                  what config checks start
  */
@@ -23,7 +23,7 @@
 
 typedef struct {
   char *role, *listen, *state, *describe;
-  gint admin_fd;
+  gint admin_fd, first_user;
   gboolean owned, version;
 } Options;
 
@@ -81,10 +81,13 @@ run_parent (const Options *options)
 {
   const SpParentOptions parent = { .listen = options->listen,
                                    .state_dir = options->state,
-                                   .admin_fd = options->admin_fd };
+                                   .admin_fd = options->admin_fd,
+                                   .first_user = (uid_t) options->first_user };
 
-  if (options->listen == NULL || options->state == NULL || !g_path_is_absolute (options->state)) {
-    g_printerr ("usage: secret-proxyd --listen ADDRESS:PORT --state DIR [--admin-fd N]\n");
+  if (options->listen == NULL || options->state == NULL || !g_path_is_absolute (options->state) ||
+      options->first_user < 0) {
+    g_printerr ("usage: secret-proxyd --listen ADDRESS:PORT --state DIR [--admin-fd N] "
+                "[--first-user N]\n");
     return sp_problem_exit (SP_PROBLEM_USAGE);
   }
   sp_harden ("secret-proxyd");
@@ -116,6 +119,8 @@ main (int argc, char **argv)
     { "state", 0, 0, G_OPTION_ARG_FILENAME, &options.state, "folder of the store", "DIR" },
     { "admin-fd", 0, 0, G_OPTION_ARG_INT, &options.admin_fd, "descriptor of the admin channel",
       "N" },
+    { "first-user", 0, 0, G_OPTION_ARG_INT, &options.first_user,
+      "for root: run each process as a user of its own, numbered from here on", "N" },
     { "version", 0, 0, G_OPTION_ARG_NONE, &options.version, "print the version", NULL },
     G_OPTION_ENTRY_NULL,
   };

@@ -10,13 +10,16 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/harden.h"
 #include "base/problem.h"
+#include "base/user.h"
 #include "daemon/control.h"
 
 #define FIRST_BACKOFF_MS 100u
@@ -51,11 +54,17 @@ typedef struct {
   int from, to;
 } Passed;
 
-/* In the new process, before exec: put descriptors where they are expected. */
+typedef struct {
+  const Passed *passed;
+  uid_t user; /* 0: as we are */
+} Setup;
+
+/* In the new process, before exec: put descriptors where they are expected, and become its user. */
 static void
-place_descriptors (gpointer data)
+set_up (gpointer data)
 {
-  const Passed *passed = data;
+  const Setup *setup = data;
+  const Passed *passed = setup->passed;
   int high[3];
   guint n = 0;
 
@@ -67,19 +76,29 @@ place_descriptors (gpointer data)
     (void) close (high[i]);
   }
   (void) dup2 (STDERR_FILENO, STDOUT_FILENO);
+  if (setup->user != 0 && !sp_user_become (setup->user))
+    _exit (EXIT_FAILURE);
+}
+
+/* The keeper comes first, then the slots. */
+static uid_t
+user_of (const Parent *parent, guint place)
+{
+  return parent->options->first_user != 0 ? parent->options->first_user + place : 0;
 }
 
 static GPid
-spawn (const char *const *argv, Passed *passed)
+spawn (const char *const *argv, const Passed *passed, uid_t user)
 {
+  Setup setup = { passed, user };
   g_auto (GStrv) environment = sp_clean_environment ();
   g_autoptr (GError) error = NULL;
   GPid pid = 0;
 
   /* All other descriptors are close-on-exec. */
   if (!g_spawn_async (NULL, (char **) argv, environment,
-                      G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN, place_descriptors,
-                      passed, &pid, &error))
+                      G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN, set_up, &setup,
+                      &pid, &error))
     g_warning ("parent: %s", error->message);
   return pid;
 }
@@ -120,14 +139,31 @@ on_child_exit (GPid pid, gint status, gpointer data)
     (void) sp_control_send (child->parent->control, SP_CONTROL_EXITED, child->slot, -1);
 }
 
+/* With users of their own, plugin hosts can't make their folders beside one another. */
+static char *
+state_of (const Parent *parent, guint slot)
+{
+  uid_t user = user_of (parent, 1 + slot);
+  g_autofree char *name = NULL;
+  g_autofree char *path = NULL;
+
+  if (user == 0)
+    return g_strdup (parent->options->state_dir);
+  name = slot == SP_SLOT_STORE ? g_strdup ("store") : g_strdup_printf ("slot-%u", slot);
+  path = g_build_filename (parent->options->state_dir, name, NULL);
+  if ((mkdir (path, 0700) != 0 && errno != EEXIST) || lchown (path, user, user) != 0)
+    g_warning ("parent: cannot make %s: %s", path, g_strerror (errno));
+  return g_steal_pointer (&path);
+}
+
 static void
 start_child (Child *child)
 {
   Parent *parent = child->parent;
-  const char *const gate[] = { "/proc/self/exe", "--role", "gate", NULL };
-  const char *const host[] = { "/proc/self/exe",           "--role", "plugin-host", "--state",
-                               parent->options->state_dir, NULL };
   gboolean is_gate = child->slot == SP_SLOT_GATE;
+  g_autofree char *state = is_gate ? NULL : state_of (parent, child->slot);
+  const char *const gate[] = { "/proc/self/exe", "--role", "gate", NULL };
+  const char *const host[] = { "/proc/self/exe", "--role", "plugin-host", "--state", state, NULL };
   int pair[2];
   Passed passed[] = { { -1, 3 }, { -1, 4 }, { -1, -1 } };
 
@@ -137,7 +173,7 @@ start_child (Child *child)
   }
   passed[0].from = pair[1];
   passed[1].from = is_gate ? parent->listen_fd : -1;
-  child->pid = spawn (is_gate ? gate : host, passed);
+  child->pid = spawn (is_gate ? gate : host, passed, user_of (parent, 1 + child->slot));
   (void) close (pair[1]);
   if (child->pid != 0) {
     g_child_watch_add (child->pid, on_child_exit, child);
@@ -163,6 +199,16 @@ drop_control (Parent *parent)
   parent->control = -1;
 }
 
+static void
+end (Parent *parent)
+{
+  parent->ending = TRUE;
+  if (parent->keeper != 0)
+    (void) kill (parent->keeper, SIGTERM);
+  else
+    maybe_quit (parent);
+}
+
 static gboolean
 on_control (int fd, GIOCondition condition, gpointer data)
 {
@@ -177,6 +223,8 @@ on_control (int fd, GIOCondition condition, gpointer data)
       start_child (&parent->children[control.slot]);
     else if (control.op == SP_CONTROL_KILL)
       kill_child (&parent->children[control.slot]);
+    else if (control.op == SP_CONTROL_END)
+      end (parent);
   }
   if (result != 0)
     return G_SOURCE_CONTINUE;
@@ -252,7 +300,7 @@ start_keeper (gpointer data)
     g_error ("parent: cannot make a socket pair: %s", g_strerror (errno));
   passed[0].from = pair[1];
   passed[1].from = parent->options->admin_fd;
-  parent->keeper = spawn (argv, passed);
+  parent->keeper = spawn (argv, passed, user_of (parent, 0));
   (void) close (pair[1]);
   parent->control = pair[0];
   parent->keeper_since = g_get_monotonic_time ();
@@ -309,14 +357,17 @@ say_where (int listen_fd)
 static gboolean
 on_signal (gpointer data)
 {
-  Parent *parent = data;
-
-  parent->ending = TRUE;
-  if (parent->keeper != 0)
-    (void) kill (parent->keeper, SIGTERM);
-  else
-    maybe_quit (parent);
+  end (data);
   return G_SOURCE_CONTINUE;
+}
+
+/* Others may pass through it to their own folders; they can't list it. */
+static void
+open_state (const SpParentOptions *options)
+{
+  if (options->first_user != 0 && (g_mkdir_with_parents (options->state_dir, 0711) != 0 ||
+                                   chmod (options->state_dir, 0711) != 0))
+    g_warning ("parent: cannot make %s: %s", options->state_dir, g_strerror (errno));
 }
 
 int
@@ -332,6 +383,7 @@ sp_parent_run (const SpParentOptions *options)
                 options->listen, error->message);
     return sp_problem_exit (SP_PROBLEM_UNREACHABLE);
   }
+  open_state (options);
   for (guint i = 0; i < SP_MAX_SLOTS; i++)
     parent.children[i] = (Child){ &parent, i, 0 };
   say_where (parent.listen_fd);

@@ -7,12 +7,16 @@
 #pragma once
 
 #include <gio/gio.h>
+#include <sys/types.h>
 
 typedef struct {
   char *listen;    /* ADDRESS:PORT; port 0: a free one */
   char *state_dir; /* the plugins' folders are made in it */
   int admin_fd;    /* -1: none: nobody owns this vault */
+  /* 0: all run as the running user.  Else, for root: the keeper runs as this user, the gate as the next
+   * one, then one for each slot; none of them has a name or owns anything but its plugin's folder. */
+  uid_t first_user;
 } SpParentOptions;
 
-/* Runs until SIGTERM or SIGINT.  Returns the exit status. */
+/* Runs until SIGTERM, SIGINT, or an administrator's vault.shutdown.  Returns the exit status. */
 int sp_parent_run (const SpParentOptions *options);

@@ -59,22 +59,38 @@ sp_admin_lock (int folder, GError **error)
   return -1;
 }
 
+/* The number in the file is that of whoever holds the lock, as it is written by its holder only. */
+pid_t
+sp_admin_lock_holder (int folder)
+{
+  int fd = openat (folder, LOCK, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  char text[16] = "";
+  gint64 pid = 0;
+
+  if (fd < 0)
+    return 0;
+  if (flock (fd, LOCK_SH | LOCK_NB) != 0 && pread (fd, text, sizeof text - 1, 0) > 0)
+    pid = g_ascii_strtoll (text, NULL, 10);
+  (void) close (fd);
+  return pid > 1 && pid <= G_MAXINT ? (pid_t) pid : 0;
+}
+
 /* ---- the socket ------------------------------------------------------------------------------------ */
 
 static struct sockaddr_un
-address_in (int folder)
+address_in (int folder, const char *name)
 {
   struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-  (void) g_snprintf (address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" SP_ADMIN_SOCKET,
-                     folder);
+  (void) g_snprintf (address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", folder,
+                     name);
   return address;
 }
 
 int
 sp_admin_listen (int folder, GError **error)
 {
-  struct sockaddr_un address = address_in (folder);
+  struct sockaddr_un address = address_in (folder, SP_ADMIN_SOCKET);
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
   (void) unlinkat (folder, SP_ADMIN_SOCKET, 0);
@@ -121,10 +137,10 @@ sp_admin_unlink (int folder)
 
 /* ---- the other end ------------------------------------------------------------------------------------ */
 
-static int
-connect_in (int folder)
+int
+sp_socket_connect (int folder, const char *name)
 {
-  struct sockaddr_un address = address_in (folder);
+  struct sockaddr_un address = address_in (folder, name);
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int saved;
 
@@ -140,7 +156,7 @@ int
 sp_admin_connect (const char *path, GError **error)
 {
   int folder = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  int fd = folder >= 0 ? connect_in (folder) : -1;
+  int fd = folder >= 0 ? sp_socket_connect (folder, SP_ADMIN_SOCKET) : -1;
   int saved = errno;
 
   if (folder >= 0)

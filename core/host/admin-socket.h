@@ -14,6 +14,9 @@
  * it, or -1 with SP_PROBLEM_CONFLICT ("is already running (pid N)"). */
 int sp_admin_lock (int folder, GError **error);
 
+/* The process that holds it; 0: none. */
+pid_t sp_admin_lock_holder (int folder);
+
 /* Listen; only for the holder of the lock, since what lies there is replaced.  -1 on failure. */
 int sp_admin_listen (int folder, GError **error);
 /* The next connection of @listener that may be here, or -1: none is waiting.  Others are closed. */
@@ -22,3 +25,6 @@ void sp_admin_unlink (int folder);
 
 /* Connect to that of the folder @path: SP_PROBLEM_UNREACHABLE where nothing runs. */
 int sp_admin_connect (const char *path, GError **error);
+
+/* Connect to the socket @name in @folder, a descriptor; -1 with errno set. */
+int sp_socket_connect (int folder, const char *name);

@@ -4,13 +4,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/harden.h"
 #include "base/json.h"
 #include "base/problem.h"
+#include "host/program.h"
 
 #define PROGRAM "secret-proxyd"
 #define ADMIN_FD 3
@@ -30,40 +29,19 @@ struct _SpDaemon {
 
 /* ---- starting ---------------------------------------------------------------------------------------- */
 
-static char *
-program_path (GError **error)
-{
-  g_autofree char *self = g_file_read_link ("/proc/self/exe", error);
-  g_autofree char *dir = self ? g_path_get_dirname (self) : NULL;
-
-  return dir ? g_build_filename (dir, PROGRAM, NULL) : NULL;
-}
-
-/* In the child, after fork: only what is safe there. */
-static void
-in_child (gpointer parent)
-{
-  (void) prctl (PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid () != GPOINTER_TO_INT (parent))
-    _exit (1);
-}
-
 static GSubprocess *
 spawn (const SpDaemonSetup *setup, int child_fd, GError **error)
 {
   g_autoptr (GSubprocessLauncher) launcher =
       g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE);
   g_autoptr (GPtrArray) argv = g_ptr_array_new ();
-  g_auto (GStrv) environment = sp_clean_environment ();
-  g_autofree char *program = NULL;
+  g_autofree char *program = sp_program_daemon (error);
   const char *const fixed[] = { "--admin-fd", G_STRINGIFY (ADMIN_FD),
                                 "--listen",   setup->listen,
                                 "--state",    setup->state };
 
-  g_subprocess_launcher_set_environ (launcher, environment);
+  sp_program_bind (launcher);
   g_subprocess_launcher_take_fd (launcher, child_fd, ADMIN_FD);
-  g_subprocess_launcher_set_child_setup (launcher, in_child, GINT_TO_POINTER (getpid ()), NULL);
-  program = program_path (error);
   if (program == NULL)
     return NULL;
   g_ptr_array_add (argv, program);
@@ -143,19 +121,6 @@ read_more (SpDaemon *daemon, GInputStream *stream)
 
 /* ---- its end ----------------------------------------------------------------------------------------------- */
 
-static SpProblemCode
-code_of_exit (int status)
-{
-  static const SpProblemCode codes[] = { SP_PROBLEM_USAGE,       SP_PROBLEM_CONFIG,
-                                         SP_PROBLEM_UNREACHABLE, SP_PROBLEM_CONFLICT,
-                                         SP_PROBLEM_TIMED_OUT,   SP_PROBLEM_INTEGRITY };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (codes); i++)
-    if (sp_problem_exit (codes[i]) == status)
-      return codes[i];
-  return SP_PROBLEM_INTERNAL;
-}
-
 static GError *
 error_of_end (GSubprocess *process)
 {
@@ -165,7 +130,7 @@ error_of_end (GSubprocess *process)
     return g_error_new (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, PROGRAM " was ended by signal %d",
                         g_subprocess_get_term_sig (process));
   status = g_subprocess_get_exit_status (process);
-  return g_error_new (SP_PROBLEM, code_of_exit (status),
+  return g_error_new (SP_PROBLEM, sp_problem_from_exit (status),
                       PROGRAM " ended with status %d; it has told why on stderr", status);
 }
 

@@ -42,5 +42,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpImage, sp_image_free)
 
 guint64 sp_image_size (const SpImage *image); /* of the disk */
 /* All @length bytes at @offset of the disk; what is not allocated is zero. */
-gboolean sp_image_read (SpImage *image, guint64 offset, gpointer buffer, gsize length,
-                        GError **error);
+gboolean
+sp_image_read (SpImage *image, guint64 offset, gpointer buffer, gsize length, GError **error);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -173,10 +174,22 @@ derive (guint which, Derive func, SpSecret *from, char **to, GError **error)
 SpHostKeys *
 sp_host_keys_open (int folder, const char *master_key, GError **error)
 {
+  return make_missing (folder, master_key == NULL, error)
+             ? sp_host_keys_read (folder, master_key, error)
+             : NULL;
+}
+
+SpHostKeys *
+sp_host_keys_read (int folder, const char *master_key, GError **error)
+{
   g_autoptr (SpHostKeys) keys = g_new0 (SpHostKeys, 1);
 
-  if (!make_missing (folder, master_key == NULL, error) ||
-      !read_all (keys, folder, master_key, error) ||
+  if (!exists (folder, files[VAULT_ID].name)) {
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND,
+                         "this vault has no keys: it was not made yet");
+    return NULL;
+  }
+  if (!read_all (keys, folder, master_key, error) ||
       !derive (VAULT_KEY, sp_sign_public, keys->vault_key, &keys->vault_public, error) ||
       !derive (HOST_KEY, sp_sign_public, keys->host_key, &keys->host_public, error) ||
       !derive (TLS, sp_tls_pin_pem, keys->tls, &keys->tls_pin, error))
@@ -186,6 +199,13 @@ sp_host_keys_open (int folder, const char *master_key, GError **error)
     return NULL;
   }
   return g_steal_pointer (&keys);
+}
+
+void
+sp_host_keys_remove (int folder)
+{
+  for (guint i = N_FILES; i-- > 0;)
+    (void) unlinkat (folder, files[i].name, 0);
 }
 
 void

@@ -27,5 +27,9 @@ typedef struct {
  * @master_key: NULL, or `file:PATH`, where the master key lies elsewhere (32 bytes, private).
  * SP_PROBLEM_CONFIG: looser modes, another owner; SP_PROBLEM_INTEGRITY: damaged or missing. */
 SpHostKeys *sp_host_keys_open (int folder, const char *master_key, GError **error);
+/* The same, but nothing is made: SP_PROBLEM_NOT_FOUND where there are none. */
+SpHostKeys *sp_host_keys_read (int folder, const char *master_key, GError **error);
+/* Take them all away, `vault-id` first. */
+void sp_host_keys_remove (int folder);
 void sp_host_keys_free (SpHostKeys *keys);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpHostKeys, sp_host_keys_free)

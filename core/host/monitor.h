@@ -14,20 +14,23 @@
 typedef struct _SpMonitor SpMonitor;
 
 typedef enum {
-  SP_MONITOR_SAVE,    /* savevm NAME */
-  SP_MONITOR_FORGET,  /* delvm NAME */
-  SP_MONITOR_STOP,    /* the processors stand still */
-  SP_MONITOR_GO_ON,   /* cont */
+  SP_MONITOR_SAVE,      /* savevm NAME */
+  SP_MONITOR_FORGET,    /* delvm NAME */
+  SP_MONITOR_STOP,      /* the processors stand still */
+  SP_MONITOR_GO_ON,     /* cont */
   SP_MONITOR_POWER_OFF, /* system_powerdown, and wait until the other end closes or says SHUTDOWN */
-  SP_MONITOR_QUIT,    /* the process ends; wait until the other end closes */
-  SP_MONITOR_RELEASE, /* hostfwd_remove: give back the host's port; argument "127.0.0.1:3737" */
-  SP_MONITOR_CLAIM,   /* hostfwd_add: and take it again; argument "127.0.0.1:3737" */
+  SP_MONITOR_QUIT,      /* the process ends; wait until the other end closes */
+  SP_MONITOR_RELEASE,   /* hostfwd_remove: give back the host's port; argument "127.0.0.1:3737" */
+  SP_MONITOR_CLAIM,     /* hostfwd_add: and take it again; argument "127.0.0.1:3737" */
   SP_MONITOR_N_VERBS
 } SpMonitorVerb;
 
 /* Start the child on @in and @out (taken; may be the same descriptor) and wait for the greeting, at
- * most 10 s.  SP_PROBLEM_UNREACHABLE: closed, silent; SP_PROBLEM_INTEGRITY: no monitor, or a hostile
- * one. */
+ * most 10 s.  Errors, here and below: SP_PROBLEM_UNREACHABLE: closed; SP_PROBLEM_TIMED_OUT: silent;
+ * SP_PROBLEM_INTEGRITY: no monitor, or a hostile one; SP_PROBLEM_CONFLICT: it said no.
+ *
+ * A program that calls this begins its main() with sp_monitor_child_main() where its one argument is
+ * --monitor-child.  The child dies with the thread that has started it. */
 SpMonitor *sp_monitor_open (int in, int out, GError **error);
 void sp_monitor_free (SpMonitor *monitor);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpMonitor, sp_monitor_free)

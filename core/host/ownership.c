@@ -16,17 +16,23 @@ typedef struct {
   const char *value;
 } Pair;
 
+/* @out ends within an object. */
+static void
+append_member (GString *out, const char *key, const char *value)
+{
+  if (out->str[out->len - 1] != '{')
+    g_string_append_c (out, ',');
+  sp_json_append_string (out, key, -1);
+  g_string_append_c (out, ':');
+  sp_json_append_string (out, value, -1);
+}
+
 static void
 append_pairs (GString *out, const Pair *pairs, gsize n_pairs)
 {
   g_string_append_c (out, '{');
-  for (gsize i = 0; i < n_pairs; i++) {
-    if (i > 0)
-      g_string_append_c (out, ',');
-    sp_json_append_string (out, pairs[i].key, -1);
-    g_string_append_c (out, ':');
-    sp_json_append_string (out, pairs[i].value, -1);
-  }
+  for (gsize i = 0; i < n_pairs; i++)
+    append_member (out, pairs[i].key, pairs[i].value);
   g_string_append_c (out, '}');
 }
 
@@ -83,28 +89,42 @@ sp_ownership_approvers (const SpConfigApprover *const *approvers)
 
 /* ---- the statement ----------------------------------------------------------------------------------- */
 
-char *
-sp_ownership_statement (const SpHostKeys *keys, const char *trust, const char *acceleration,
-                        const char *approvers)
+static void
+append_measurement (GString *out, JsonObject *measurement)
 {
-  const Pair before[] = {
-    { "acceleration", acceleration },
-    { "approvers", approvers },
-    { "host_key", keys->host_public },
-    { "taken_at", keys->taken_at },
-    { "tls_pin", keys->tls_pin },
-    { "trust", trust },
-    { "type", TYPE },
-  };
-  const Pair after[] = { { "vault", keys->vault_id }, { "vault_key", keys->vault_public } };
-  g_autoptr (GString) head = g_string_new (NULL);
-  g_autoptr (GString) tail = g_string_new (NULL);
+  g_autoptr (GList) names =
+      g_list_sort (json_object_get_members (measurement), (GCompareFunc) strcmp);
+  g_autoptr (GArray) pairs = g_array_new (FALSE, FALSE, sizeof (Pair));
 
-  append_pairs (head, before, G_N_ELEMENTS (before));
-  append_pairs (tail, after, G_N_ELEMENTS (after));
-  /* The one member that is no string stands between the two. */
-  g_string_truncate (head, head->len - 1);
-  return g_strdup_printf ("%s,\"v\":%d,%s", head->str, VERSION, tail->str + 1);
+  for (GList *name = names; name != NULL; name = name->next) {
+    const Pair pair = { name->data, json_object_get_string_member (measurement, name->data) };
+
+    g_array_append_val (pairs, pair);
+  }
+  g_string_append (out, ",\"measurement\":");
+  append_pairs (out, (const Pair *) (gpointer) pairs->data, pairs->len);
+}
+
+/* In the order of their names. */
+char *
+sp_ownership_statement (const SpHostKeys *keys, const SpOwnership *ownership)
+{
+  g_autoptr (GString) text = g_string_new ("{");
+
+  append_member (text, "acceleration", ownership->acceleration);
+  append_member (text, "approvers", ownership->approvers);
+  append_member (text, "host_key", keys->host_public);
+  if (ownership->measurement != NULL)
+    append_measurement (text, ownership->measurement);
+  append_member (text, "taken_at", keys->taken_at);
+  append_member (text, "tls_pin", keys->tls_pin);
+  append_member (text, "trust", ownership->trust);
+  append_member (text, "type", TYPE);
+  g_string_append_printf (text, ",\"v\":%d", VERSION);
+  append_member (text, "vault", keys->vault_id);
+  append_member (text, "vault_key", keys->vault_public);
+  g_string_append_c (text, '}');
+  return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
 char *

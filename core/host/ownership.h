@@ -6,6 +6,7 @@
  *      acceleration  what the vault VM runs on; "none" where there is no VM
  *      approvers     sha256, hex, of [{"ids":{NOTIFIER:ID,…},"name":NAME},…], sorted likewise
  *      host_key      Ed25519, base64: signs this
+ *      measurement   of a vault VM: what boots, each a SHA-256 in hex, an object of strings
  *      taken_at      RFC 3339
  *      tls_pin       as curl's --pinnedpubkey
  *      trust         "local", "exact", "rebuilt", "audited"
@@ -28,9 +29,14 @@
 /* @approvers: NULL-terminated. */
 char *sp_ownership_approvers (const SpConfigApprover *const *approvers);
 
-/* The statement's text.  @approvers: of sp_ownership_approvers(). */
-char *sp_ownership_statement (const SpHostKeys *keys, const char *trust, const char *acceleration,
-                              const char *approvers);
+typedef struct {
+  const char *trust, *acceleration;
+  const char *approvers;   /* of sp_ownership_approvers() */
+  JsonObject *measurement; /* of strings; NULL: none */
+} SpOwnership;
+
+/* The statement's text. */
+char *sp_ownership_statement (const SpHostKeys *keys, const SpOwnership *ownership);
 /* Base64. */
 char *sp_ownership_sign (const SpHostKeys *keys, const char *statement, GError **error);
 

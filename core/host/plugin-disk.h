@@ -15,8 +15,7 @@
 /* Build it at @path (replaced in one step).  @catalog: descriptions, for the types of options.  A
  * store's options of type path are refused: a vault VM has one place for data. */
 gboolean sp_plugin_disk_build (const SpConfigVault *vault, SpPluginCatalog *catalog,
-                               const char *plugin_dir, const char *path, char **ret_sha256,
-                               GError **error);
+                               const char *path, char **ret_sha256, GError **error);
 
 /* How @instance is to be told to the guest: the path of its shared object there, and its options with
  * paths changed to those on the disk.  Free the path; unref the options (a{ss}). */

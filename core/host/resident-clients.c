@@ -32,13 +32,14 @@ answer_own (SpResident *resident, SpResidentClient *client, const SpRpcMessage *
   } own[] = {
     { "host.endpoint", resident->events.endpoint },
     { "host.ownership", resident->events.ownership },
+    { "host.machine", resident->events.machine },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (own); i++) {
     g_autoptr (GError) error = NULL;
     JsonNode *result;
 
-    if (!g_str_equal (message->method, own[i].method))
+    if (own[i].answer == NULL || !g_str_equal (message->method, own[i].method))
       continue;
     result = own[i].answer (resident->data, &error);
     if (result != NULL)

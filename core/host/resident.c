@@ -264,6 +264,20 @@ sp_resident_attach (SpResident *resident, int fd)
   send_hello (resident, TRUE);
 }
 
+/* Nobody waits for the answer: that the vault ends is the answer. */
+void
+sp_resident_shut_down (SpResident *resident)
+{
+  g_autofree char *id = NULL;
+  g_autoptr (SpRpcMessage) message = NULL;
+
+  if (resident->keeper == NULL)
+    return;
+  id = g_strdup_printf ("%s:%" G_GUINT64_FORMAT, resident->session, ++resident->n_calls);
+  message = sp_rpc_message_new (id, "vault.shutdown");
+  sp_resident_tell_keeper (resident, message);
+}
+
 gboolean
 sp_resident_is_unlocked (const SpResident *resident)
 {

@@ -24,6 +24,8 @@ typedef struct {
   /* The answers to host.endpoint and host.ownership; NULL with @error set where there is none yet. */
   JsonNode *(*endpoint) (gpointer data, GError **error);
   JsonNode *(*ownership) (gpointer data, GError **error);
+  /* To host.machine; unset: there is no such call. */
+  JsonNode *(*machine) (gpointer data, GError **error);
 } SpResidentEvents;
 
 /* @anchor may be NULL; it must outlive the resident. */
@@ -37,6 +39,8 @@ void sp_resident_attach (SpResident *resident, int fd);
 void sp_resident_detach (SpResident *resident);
 /* Unlock again after refused(). */
 void sp_resident_unlock (SpResident *resident);
+/* Ask the keeper to end everything in good order (vault.shutdown); nothing where there is none. */
+void sp_resident_shut_down (SpResident *resident);
 gboolean sp_resident_is_unlocked (const SpResident *resident);
 
 /* Serve administrators who connect to @listener (taken), a socket of sp_admin_listen(). */

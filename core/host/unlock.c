@@ -67,22 +67,34 @@ collect_secrets (const SpUnlock *unlock, GError **error)
 
 /* ---- configuration --------------------------------------------------------------------------------- */
 
-static JsonObject *
-object_of_instance (const SpUnlock *unlock, const SpConfigInstance *instance, GError **error)
+static gboolean
+map_here (const SpUnlock *unlock, const SpConfigInstance *instance, char **ret_path,
+          GVariant **ret_options, GError **error)
 {
   g_autofree char *dir =
       unlock->plugin_dir ? g_strdup (unlock->plugin_dir) : sp_plugin_default_dir ();
-  g_autofree char *path = sp_plugin_find (dir, instance->kind, instance->plugin, error);
+
+  *ret_path = sp_plugin_find (dir, instance->kind, instance->plugin, error);
+  *ret_options = g_variant_ref (instance->options);
+  return *ret_path != NULL;
+}
+
+static JsonObject *
+object_of_instance (const SpUnlock *unlock, const SpConfigInstance *instance, GError **error)
+{
+  g_autoptr (GVariant) options = NULL;
+  g_autofree char *path = NULL;
   JsonObject *object;
 
-  if (path == NULL) {
+  if (!(unlock->map ? unlock->map (instance, &path, &options, unlock->map_data, error)
+                    : map_here (unlock, instance, &path, &options, error))) {
     g_prefix_error (error, "[%s %s]: ", instance->kind, instance->name);
     return NULL;
   }
   object = json_object_new ();
   json_object_set_string_member (object, "name", instance->name);
   json_object_set_string_member (object, "plugin", path);
-  json_object_set_object_member (object, "options", sp_json_object_of_strings (instance->options));
+  json_object_set_object_member (object, "options", sp_json_object_of_strings (options));
   return object;
 }
 

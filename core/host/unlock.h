@@ -16,6 +16,10 @@ typedef struct {
   SpHostKeys *keys;
   SpAnchor *anchor;
   const char *plugin_dir; /* NULL: the default one */
+  /* Where the keeper finds a plugin, and its options; unset: in @plugin_dir, as configured. */
+  gboolean (*map) (const SpConfigInstance *instance, char **ret_path, GVariant **ret_options,
+                   gpointer data, GError **error);
+  gpointer map_data;
   const char *trust;
   gboolean tls_required;
   const char *statement, *signature;

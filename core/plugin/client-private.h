@@ -1,8 +1,8 @@
 /* client-private.h - between the files of the client
  *
  * client.c is the life of the process, client-queue.c gives it one call at a time, client-serve.c
- * takes what it calls back; client-notify.c and client-store.c only turn arguments into values and
- * results back.
+ * takes what it calls back; client-notify.c, client-store.c and client-vm.c only turn arguments into
+ * values and results back.
  */
 #pragma once
 
@@ -99,7 +99,7 @@ void sp_client_fail_waiting (SpPluginClient *client, const GError *error);
 /* For sp_plugin_upcalls; their data is the client. */
 extern const SpLinkHandler sp_client_handlers[SP_PLUGIN_N_UPCALLS];
 
-/* ---- for client-notify.c, client-store.c, and tests ------------------------------------------------- */
+/* ---- for client-notify.c, client-store.c, client-vm.c, and tests ------------------------------------ */
 
 /* The deadline that a call gets in the plugin: @usual, unless a test has set another. */
 guint sp_client_deadline (const SpPluginClient *client, guint usual);

@@ -1,4 +1,4 @@
-/* client-serve.c - what a plugin host calls: remember, answer, alarm, broken
+/* client-serve.c - what a plugin host calls: remember, answer, alarm, broken, ...
  *
  * The other side may be taken over: what it says is bounded here again, and only its own.
  */
@@ -62,9 +62,32 @@ serve_broken (SpLinkCall *call, GVariant *args, GBytes *blob, gpointer data)
   sp_link_call_reply (call, g_variant_new ("()"), NULL);
 }
 
+static void
+serve_progress (SpLinkCall *call, GVariant *args, GBytes *blob, gpointer data)
+{
+  SpPluginClient *client = data;
+  const char *what;
+
+  g_variant_get (args, "(&s)", &what);
+  if (client->events.progress != NULL)
+    client->events.progress (client, what, client->data);
+  sp_link_call_reply (call, g_variant_new ("()"), NULL);
+}
+
+static void
+serve_vm_changed (SpLinkCall *call, GVariant *args, GBytes *blob, gpointer data)
+{
+  SpPluginClient *client = data;
+  const char *id;
+
+  g_variant_get (args, "(&s)", &id);
+  if (client->events.vm_changed != NULL)
+    client->events.vm_changed (client, id, client->data);
+  sp_link_call_reply (call, g_variant_new ("()"), NULL);
+}
+
 const SpLinkHandler sp_client_handlers[SP_PLUGIN_N_UPCALLS] = {
-  [SP_PLUGIN_REMEMBER] = serve_remember,
-  [SP_PLUGIN_ANSWER] = serve_answer,
-  [SP_PLUGIN_ALARM] = serve_alarm,
-  [SP_PLUGIN_BROKEN] = serve_broken,
+  [SP_PLUGIN_REMEMBER] = serve_remember, [SP_PLUGIN_ANSWER] = serve_answer,
+  [SP_PLUGIN_ALARM] = serve_alarm,       [SP_PLUGIN_BROKEN] = serve_broken,
+  [SP_PLUGIN_PROGRESS] = serve_progress, [SP_PLUGIN_VM_CHANGED] = serve_vm_changed,
 };

@@ -4,7 +4,8 @@
  * gives it one call at a time, and treats it as expendable: a plugin host that dies, breaks the
  * protocol or overruns a deadline is killed and started again with back-off (100 ms, doubled up to 10
  * s, reset after 20 s of health), and opened anew with the same setup.  Calls that wait survive
- * that; the call in flight fails with SP_PROBLEM_UNREACHABLE ("may or may not have happened").
+ * that; the call in flight fails with SP_PROBLEM_UNREACHABLE ("may or may not have happened").  What a
+ * plugin only kept in its memory is gone then, such as which machines there are: state_changed() tells.
  *
  * Asynchronous: everything on the thread-default GMainContext; done() is called exactly once and
  * never before the call returns.
@@ -13,6 +14,7 @@
 
 #include <secret-proxy/notifier.h>
 #include <secret-proxy/store.h>
+#include <secret-proxy/vm.h>
 
 #include "base/link.h"
 
@@ -52,6 +54,9 @@ typedef struct {
                   const char *person, const char *evidence, SpLinkCall *call, gpointer data);
   void (*alarm) (SpPluginClient *client, const char *what, gpointer data);
   void (*state_changed) (SpPluginClient *client, gpointer data);
+  /* progress() and vm_changed() of a plugin; NULL: not asked for. */
+  void (*progress) (SpPluginClient *client, const char *what, gpointer data);
+  void (*vm_changed) (SpPluginClient *client, const char *id, gpointer data);
 } SpPluginEvents;
 
 /* @setup and @events are copied.  Asks for a process at once (from an idle). */
@@ -96,3 +101,32 @@ void sp_plugin_client_read (SpPluginClient *client, const char *table, const cha
 typedef void (*SpPluginScanned) (gboolean more, const GError *error, gpointer data);
 void sp_plugin_client_scan (SpPluginClient *client, const char *table, const char *after,
                             guint limit, SpRowFunc row, SpPluginScanned done, gpointer data);
+
+/* ---- machines.  What is handed over is copied.  Deadlines in the plugin: probe, start and stop 60 s,
+ * create and destroy 30 s, the others 10 s. -------------------------------------------------------- */
+
+/* @probe, @info: while the callback runs; NULL where @error is set. */
+typedef void (*SpPluginProbed) (const SpVmProbe *probe, const GError *error, gpointer data);
+void sp_plugin_client_vm_probe (SpPluginClient *client, SpPluginProbed done, gpointer data);
+
+void sp_plugin_client_vm_create (SpPluginClient *client, const SpVmSpec *spec, SpPluginDone done,
+                                 gpointer data);
+void sp_plugin_client_vm_start (SpPluginClient *client, const char *id, SpPluginDone done,
+                                gpointer data);
+void sp_plugin_client_vm_stop (SpPluginClient *client, const char *id, gboolean force,
+                               SpPluginDone done, gpointer data);
+void sp_plugin_client_vm_destroy (SpPluginClient *client, const char *id, SpPluginDone done,
+                                  gpointer data);
+
+typedef void (*SpPluginInspected) (const SpVmInfo *info, const GError *error, gpointer data);
+void sp_plugin_client_vm_inspect (SpPluginClient *client, const char *id, SpPluginInspected done,
+                                  gpointer data);
+
+typedef struct {
+  const char *id;
+  guint32 state; /* SpVmState */
+} SpPluginMachine;
+
+typedef void (*SpPluginListed) (const SpPluginMachine *machines, gsize n_machines,
+                                const GError *error, gpointer data);
+void sp_plugin_client_vm_list (SpPluginClient *client, SpPluginListed done, gpointer data);

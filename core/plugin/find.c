@@ -19,16 +19,15 @@
 
 #define fail(error, ...) g_set_error ((error), SP_PROBLEM, SP_PROBLEM_CONFIG, __VA_ARGS__)
 
-/* vm has no number yet: this release knows the word only. */
 static const struct {
   SpKind kind;
   const char *word;
-} kinds[] = { { SP_KIND_NOTIFIER, "notify" }, { SP_KIND_STORE, "store" }, { 0, "vm" } };
+} kinds[] = { { SP_KIND_NOTIFIER, "notify" }, { SP_KIND_STORE, "store" }, { SP_KIND_VM, "vm" } };
 
 const char *
 sp_kind_word (SpKind kind)
 {
-  for (gsize i = 0; kind != 0 && i < G_N_ELEMENTS (kinds); i++)
+  for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
     if (kinds[i].kind == kind)
       return kinds[i].word;
   return NULL;
@@ -38,7 +37,7 @@ gboolean
 sp_kind_from_word (const char *word, SpKind *ret_kind)
 {
   for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
-    if (kinds[i].kind != 0 && strcmp (kinds[i].word, word) == 0) {
+    if (strcmp (kinds[i].word, word) == 0) {
       *ret_kind = kinds[i].kind;
       return TRUE;
     }

@@ -366,6 +366,23 @@ answer (SpHost *host, const SpAnswer *given, char **ret_text)
   return result <= SP_ANSWER_TRY_AGAIN ? result : SP_ANSWER_TRY_AGAIN;
 }
 
+/* ---- machines --------------------------------------------------------------------------------------- */
+
+static void
+progress (SpHost *host, const char *what)
+{
+  g_autofree char *text = bounded (what);
+
+  tell_keeper (self_of (host), SP_PLUGIN_PROGRESS, g_variant_new ("(s)", text));
+}
+
+static void
+vm_changed (SpHost *host, const char *id)
+{
+  if (is_text (id))
+    tell_keeper (self_of (host), SP_PLUGIN_VM_CHANGED, g_variant_new ("(s)", id));
+}
+
 static SpJsonNode *
 json_read (const char *text, gsize length, guint32 flags, GError **error)
 {
@@ -388,4 +405,6 @@ const SpHostApi sp_host_api = {
   .alarm = raise_alarm,
   .answer = answer,
   .json_read = json_read,
+  .progress = progress,
+  .vm_changed = vm_changed,
 };

@@ -253,6 +253,13 @@ static const struct {
   [SP_PLUGIN_READ] = { sp_host_run_read, WHEN_STARTED, SP_KIND_STORE },
   [SP_PLUGIN_WRITE] = { sp_host_run_write, WHEN_STARTED, SP_KIND_STORE },
   [SP_PLUGIN_SCAN] = { sp_host_run_scan, WHEN_STARTED, SP_KIND_STORE },
+  [SP_PLUGIN_VM_PROBE] = { sp_host_run_vm_probe, WHEN_STARTED, SP_KIND_VM },
+  [SP_PLUGIN_VM_CREATE] = { sp_host_run_vm_create, WHEN_STARTED, SP_KIND_VM },
+  [SP_PLUGIN_VM_START] = { sp_host_run_vm_start, WHEN_STARTED, SP_KIND_VM },
+  [SP_PLUGIN_VM_STOP] = { sp_host_run_vm_stop, WHEN_STARTED, SP_KIND_VM },
+  [SP_PLUGIN_VM_DESTROY] = { sp_host_run_vm_destroy, WHEN_STARTED, SP_KIND_VM },
+  [SP_PLUGIN_VM_INSPECT] = { sp_host_run_vm_inspect, WHEN_STARTED, SP_KIND_VM },
+  [SP_PLUGIN_VM_LIST] = { sp_host_run_vm_list, WHEN_STARTED, SP_KIND_VM },
 };
 
 static gboolean

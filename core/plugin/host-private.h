@@ -1,8 +1,8 @@
 /* host-private.h - between the files of the plugin host
  *
- * host.c is the main thread: link, clock, end.  host-calls.c and host-store.c run on the plugin's
- * thread and turn calls of the link into calls of the plugin.  host-api.c is what the plugin calls back, from any
- * thread.
+ * host.c is the main thread: link, clock, end.  host-calls.c, host-store.c and host-vm.c run on
+ * the plugin's thread and turn calls of the link into calls of the plugin.  host-api.c is what the plugin
+ * calls back, from any thread.
  */
 #pragma once
 
@@ -65,6 +65,15 @@ void sp_host_job_run (SpHostJob *job);
 void sp_host_run_read (SpHostJob *job);
 void sp_host_run_write (SpHostJob *job);
 void sp_host_run_scan (SpHostJob *job);
+
+/* The calls of virtual machines: host-vm.c. */
+void sp_host_run_vm_probe (SpHostJob *job);
+void sp_host_run_vm_create (SpHostJob *job);
+void sp_host_run_vm_start (SpHostJob *job);
+void sp_host_run_vm_stop (SpHostJob *job);
+void sp_host_run_vm_destroy (SpHostJob *job);
+void sp_host_run_vm_inspect (SpHostJob *job);
+void sp_host_run_vm_list (SpHostJob *job);
 
 /* TRUE if and only if no error is set: a plugin that breaks that rule gets an error that says so.
  * @call names what was called. */

@@ -172,6 +172,13 @@ SERVE (settle, SP_PLUGIN_SETTLE)
 SERVE (read, SP_PLUGIN_READ)
 SERVE (write, SP_PLUGIN_WRITE)
 SERVE (scan, SP_PLUGIN_SCAN)
+SERVE (vm_probe, SP_PLUGIN_VM_PROBE)
+SERVE (vm_create, SP_PLUGIN_VM_CREATE)
+SERVE (vm_start, SP_PLUGIN_VM_START)
+SERVE (vm_stop, SP_PLUGIN_VM_STOP)
+SERVE (vm_destroy, SP_PLUGIN_VM_DESTROY)
+SERVE (vm_inspect, SP_PLUGIN_VM_INSPECT)
+SERVE (vm_list, SP_PLUGIN_VM_LIST)
 
 static void
 serve_recall (SpLinkCall *call, GVariant *args, GBytes *blob, gpointer data)
@@ -189,11 +196,22 @@ serve_recall (SpLinkCall *call, GVariant *args, GBytes *blob, gpointer data)
 }
 
 static const SpLinkHandler handlers[SP_PLUGIN_N_CALLS] = {
-  [SP_PLUGIN_RECALL] = serve_recall, [SP_PLUGIN_OPEN] = serve_open,
-  [SP_PLUGIN_START] = serve_start,   [SP_PLUGIN_STOP] = serve_stop,
-  [SP_PLUGIN_POST] = serve_post,     [SP_PLUGIN_SETTLE] = serve_settle,
-  [SP_PLUGIN_READ] = serve_read,     [SP_PLUGIN_WRITE] = serve_write,
+  [SP_PLUGIN_RECALL] = serve_recall,
+  [SP_PLUGIN_OPEN] = serve_open,
+  [SP_PLUGIN_START] = serve_start,
+  [SP_PLUGIN_STOP] = serve_stop,
+  [SP_PLUGIN_POST] = serve_post,
+  [SP_PLUGIN_SETTLE] = serve_settle,
+  [SP_PLUGIN_READ] = serve_read,
+  [SP_PLUGIN_WRITE] = serve_write,
   [SP_PLUGIN_SCAN] = serve_scan,
+  [SP_PLUGIN_VM_PROBE] = serve_vm_probe,
+  [SP_PLUGIN_VM_CREATE] = serve_vm_create,
+  [SP_PLUGIN_VM_START] = serve_vm_start,
+  [SP_PLUGIN_VM_STOP] = serve_vm_stop,
+  [SP_PLUGIN_VM_DESTROY] = serve_vm_destroy,
+  [SP_PLUGIN_VM_INSPECT] = serve_vm_inspect,
+  [SP_PLUGIN_VM_LIST] = serve_vm_list,
 };
 
 /* Not a timer: it must strike even where the plugin holds up the main thread at the end. */

@@ -11,7 +11,7 @@
 
 typedef struct {
   char *path;
-  char *kind; /* "notify", "store" */
+  char *kind; /* "notify", "store", "vm" */
   char *name;
   char *version;
   char *summary;

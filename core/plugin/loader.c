@@ -55,6 +55,13 @@ static const Call calls[] = {
   CALL (store, read, SP_KIND_STORE, TRUE),
   CALL (store, write, SP_KIND_STORE, TRUE),
   CALL (store, scan, SP_KIND_STORE, TRUE),
+  CALL (vm, probe, SP_KIND_VM, TRUE),
+  CALL (vm, create, SP_KIND_VM, TRUE),
+  CALL (vm, start, SP_KIND_VM, TRUE),
+  CALL (vm, stop, SP_KIND_VM, TRUE),
+  CALL (vm, destroy, SP_KIND_VM, TRUE),
+  CALL (vm, inspect, SP_KIND_VM, TRUE),
+  CALL (vm, list, SP_KIND_VM, TRUE),
 };
 
 static gboolean
@@ -105,6 +112,7 @@ static const OpsRow ops_rows[] = {
   { SP_KIND_NOTIFIER, SP_NOTIFIER_ABI, G_STRUCT_OFFSET (SpPluginModule, notifier),
     sizeof (SpNotifierOps) },
   { SP_KIND_STORE, SP_STORE_ABI, G_STRUCT_OFFSET (SpPluginModule, store), sizeof (SpStoreOps) },
+  { SP_KIND_VM, SP_VM_ABI, G_STRUCT_OFFSET (SpPluginModule, vm), sizeof (SpVmOps) },
 };
 
 static gboolean

@@ -7,12 +7,14 @@
 
 #include <secret-proxy/notifier.h>
 #include <secret-proxy/store.h>
+#include <secret-proxy/vm.h>
 
 typedef struct {
   char *path;
   SpPlugin plugin;        /* a copy; what the plugin is too old to know is unset */
-  SpNotifierOps notifier; /* one of these two, by plugin.kind */
+  SpNotifierOps notifier; /* one of these three, by plugin.kind */
   SpStoreOps store;
+  SpVmOps vm;
   SpOption *options; /* a copy, checked */
   gsize n_options;
 } SpPluginModule;

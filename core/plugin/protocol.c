@@ -11,6 +11,13 @@ const SpLinkMethod sp_plugin_calls[SP_PLUGIN_N_CALLS] = {
   [SP_PLUGIN_READ] = { "read", "(uss)", "(ayx)" },
   [SP_PLUGIN_WRITE] = { "write", "(ua" SP_WRITES_TYPE ")", "(au)" },
   [SP_PLUGIN_SCAN] = { "scan", "(usmsuu)", "(" SP_ROWS_TYPE "b)" },
+  [SP_PLUGIN_VM_PROBE] = { "vm-probe", "(u)", "(uss)" },
+  [SP_PLUGIN_VM_CREATE] = { "vm-create", "(u" SP_VM_SPEC_TYPE ")", "()" },
+  [SP_PLUGIN_VM_START] = { "vm-start", "(us)", "()" },
+  [SP_PLUGIN_VM_STOP] = { "vm-stop", "(usb)", "()" },
+  [SP_PLUGIN_VM_DESTROY] = { "vm-destroy", "(us)", "()" },
+  [SP_PLUGIN_VM_INSPECT] = { "vm-inspect", "(us)", "(uuxmsms)" },
+  [SP_PLUGIN_VM_LIST] = { "vm-list", "(u)", "(a(su))" },
 };
 
 const SpLinkMethod sp_plugin_upcalls[SP_PLUGIN_N_UPCALLS] = {
@@ -18,6 +25,8 @@ const SpLinkMethod sp_plugin_upcalls[SP_PLUGIN_N_UPCALLS] = {
   [SP_PLUGIN_ANSWER] = { "answer", "(sssms)", "(us)" },
   [SP_PLUGIN_ALARM] = { "alarm", "(s)", "()" },
   [SP_PLUGIN_BROKEN] = { "broken", "(ms)", "()" },
+  [SP_PLUGIN_PROGRESS] = { "progress", "(s)", "()" },
+  [SP_PLUGIN_VM_CHANGED] = { "vm-changed", "(s)", "()" },
 };
 
 /* ---- notices ---------------------------------------------------------------------------------------- */

@@ -18,6 +18,11 @@ static const char *const samples[] = {
   "application/json\r\n\r\n{\"a\":1}",
   "{\"jsonrpc\":\"2.0\",\"id\":\"H:1\",\"method\":\"secret.put\",\"params\":{\"name\":\"x\","
   "\"secret_base64\":\"aGk=\",\"allow\":[\"a\",\"b\"]}}\n",
+  "{\"return\": \"no\\r\\n\", \"id\": 2}\r\n",
+  "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}, \"id\": 2}\r\n",
+  "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true}}\r\n",
+  "s\033[K\033[Dsto\033[K\033[D\033[D\033[Dstop\033[K\r\nno\r\n(qemu) ",
+  "QEMU 7.2.0 monitor\r\n(qemu) ",
   "[1,-2.5e10,true,null,\"\\u00e9\\ud83d\\ude00\\n\",{\"k\":[[[{}]]]}]",
 };
 

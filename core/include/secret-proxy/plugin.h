@@ -1,7 +1,7 @@
 /* secret-proxy/plugin.h - what every plugin shares
  *
- * A plugin is one shared object that exports one function, written for it by SP_NOTIFIER_PLUGIN()
- * or SP_STORE_PLUGIN().  The function hands over a constant description; the core does the rest.
+ * A plugin is one shared object that exports one function, written for it by SP_NOTIFIER_PLUGIN(),
+ * SP_STORE_PLUGIN() or SP_VM_PLUGIN().  The function hands over a constant description; the core does the rest.
  *
  *      open   ->  start   ->  calls of its kind ...  ->  stop  ->  close
  *      (parse)    (connect)                              (any order of failure ends in close)
@@ -137,6 +137,11 @@ typedef struct {
 
   /* The one bounded JSON reader; see secret-proxy/json.h. */
   SpJsonNode *(*json_read) (const char *text, gsize length, guint32 flags, GError **error);
+
+  /* What a long call is doing now, for people who wait: a short sentence. */
+  void (*progress) (SpHost *host, const char *what);
+  /* The machine @id changed its state by itself: the core inspects it. */
+  void (*vm_changed) (SpHost *host, const char *id);
 } SpHostApi;
 
 struct _SpHost {
@@ -169,10 +174,12 @@ sp_answer (SpHost *host, const SpAnswer *answer, char **ret_text)
 
 typedef struct _SpNotifierOps SpNotifierOps;
 typedef struct _SpStoreOps SpStoreOps;
+typedef struct _SpVmOps SpVmOps;
 
 typedef enum {
   SP_KIND_NOTIFIER = 1, /* files and config words: notify */
   SP_KIND_STORE,        /* store */
+  SP_KIND_VM,           /* vm */
 } SpKind;
 
 typedef struct {

@@ -50,8 +50,8 @@ typedef enum {
 
 typedef enum {
   SP_VM_NONE = 0,
-  SP_VM_KVM = 1,   /* hardware */
-  SP_VM_EMULATED,  /* no security boundary */
+  SP_VM_KVM = 1,  /* hardware */
+  SP_VM_EMULATED, /* no security boundary */
 } SpVmAcceleration;
 
 typedef enum {
@@ -129,7 +129,8 @@ struct _SpVmOps {
 
   /* What this machine can really do: not whether a device opens but whether a guest runs.  Fills
    * @ret_probe, whose strings are then the core's. */
-  gboolean (*probe) (gpointer self, SpVmProbe *ret_probe, GCancellable *cancellable, GError **error);
+  gboolean (*probe) (gpointer self, SpVmProbe *ret_probe, GCancellable *cancellable,
+                     GError **error);
   /* Check and take the specification; nothing runs yet.  For an id that is there: replaces it where it
    * does not run, SP_ERROR_CONFLICT where it does with another specification. */
   gboolean (*create) (gpointer self, const SpVmSpec *spec, GCancellable *cancellable,
@@ -142,8 +143,8 @@ struct _SpVmOps {
   /* End it and forget it.  Files of the specification stay. */
   gboolean (*destroy) (gpointer self, const char *id, GCancellable *cancellable, GError **error);
   /* An unknown id is no error: its state is SP_VM_ABSENT. */
-  gboolean (*inspect) (gpointer self, const char *id, SpVmInfo *ret_info,
-                       GCancellable *cancellable, GError **error);
+  gboolean (*inspect) (gpointer self, const char *id, SpVmInfo *ret_info, GCancellable *cancellable,
+                       GError **error);
   gboolean (*list) (gpointer self, SpVmFunc each, gpointer data, GCancellable *cancellable,
                     GError **error);
 };

@@ -33,6 +33,15 @@ def children(pid) -> list:
     return sorted(found, key=lambda p: (_started(p), p))
 
 
+def ancestors(pid) -> list:
+    """From its parent on; empty where it has ended."""
+    out, parent = [], parent_of(pid)
+    while parent > 1:
+        out.append(parent)
+        parent = parent_of(parent)
+    return out
+
+
 def _started(pid) -> int:
     fields = _read(pid, "stat").rsplit(b")", 1)[-1].split()
     return int(fields[19]) if len(fields) > 19 else 0

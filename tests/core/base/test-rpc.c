@@ -1,5 +1,6 @@
 /* test-rpc.c - lines of JSON-RPC: what goes round, what is skipped, where a secret may be */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -410,6 +411,43 @@ test_peer_that_does_not_read (Stream *stream, gconstpointer data)
 }
 
 static void
+on_port_message (SpRpc *rpc, SpRpcMessage *message, gpointer data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+on_port_closed (SpRpc *rpc, gpointer data)
+{
+  g_assert_not_reached ();
+}
+
+static gboolean
+set_flag (gpointer flag)
+{
+  *(gboolean *) flag = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* As a serial port is before anybody is at its other end: an end of file that is none.  Waiting for it
+ * must neither end the stream nor keep a processor busy. */
+static void
+test_port_without_a_peer (void)
+{
+  int fd = open ("/dev/null", O_RDWR | O_CLOEXEC);
+  SpRpc *rpc = sp_rpc_new (fd, on_port_message, on_port_closed, NULL);
+  gboolean over = FALSE;
+  guint turns = 0;
+
+  g_timeout_add (300, set_flag, &over);
+  for (; !over; turns++)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_true (sp_rpc_is_open (rpc));
+  g_assert_cmpuint (turns, <, 60);
+  sp_rpc_unref (rpc);
+}
+
+static void
 add (const char *path, void (*test) (Stream *, gconstpointer))
 {
   g_test_add (path, Stream, NULL, set_up, test, tear_down);
@@ -427,6 +465,7 @@ main (int argc, char **argv)
   g_test_add_func ("/rpc/what-is-no-message", test_no_messages);
   g_test_add_func ("/rpc/params-are-always-an-object", test_params_are_an_object);
   g_test_add_func ("/rpc/written-lines-are-bounded", test_write_is_bounded);
+  g_test_add_func ("/rpc/port-without-a-peer-is-waited-for", test_port_without_a_peer);
   add ("/rpc/stream/lines", test_lines);
   add ("/rpc/stream/split-reads", test_split_reads);
   add ("/rpc/stream/garbage-between", test_garbage_between);

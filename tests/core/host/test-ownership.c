@@ -46,12 +46,39 @@ test_approvers (void)
   approver_free (bob);
 }
 
+static char *
+statement_of (const SpHostKeys *keys, const char *trust, JsonObject *measurement)
+{
+  const SpOwnership ownership = { trust, "none", "ab", measurement };
+
+  return sp_ownership_statement (keys, &ownership);
+}
+
+static void
+test_measured (Folder *folder, gconstpointer data)
+{
+  g_autoptr (SpHostKeys) keys = sp_host_keys_open (folder->fd, NULL, NULL);
+  g_autoptr (JsonObject) measurement = json_object_new ();
+  g_autofree char *statement = NULL;
+  g_autofree char *signature = NULL;
+  g_autoptr (JsonObject) object = NULL;
+
+  json_object_set_string_member (measurement, "root", "22");
+  json_object_set_string_member (measurement, "kernel", "11");
+  statement = statement_of (keys, "exact", measurement);
+  signature = sp_ownership_sign (keys, statement, NULL);
+  object = sp_ownership_verify (statement, signature, keys->host_public, NULL);
+  g_assert_nonnull (object);
+  g_assert_nonnull (
+      strstr (statement, "\",\"measurement\":{\"kernel\":\"11\",\"root\":\"22\"},\"taken_at\":"));
+}
+
 static void
 test_good (Folder *folder, gconstpointer data)
 {
   g_autoptr (SpHostKeys) keys = sp_host_keys_open (folder->fd, NULL, NULL);
-  g_autofree char *statement = sp_ownership_statement (keys, "local", "none", "ab");
-  g_autofree char *again = sp_ownership_statement (keys, "local", "none", "ab");
+  g_autofree char *statement = statement_of (keys, "local", NULL);
+  g_autofree char *again = statement_of (keys, "local", NULL);
   g_autofree char *signature = sp_ownership_sign (keys, statement, NULL);
   g_autoptr (GError) error = NULL;
   g_autoptr (JsonObject) object =
@@ -78,7 +105,7 @@ static void
 test_tampered (Folder *folder, gconstpointer data)
 {
   g_autoptr (SpHostKeys) keys = sp_host_keys_open (folder->fd, NULL, NULL);
-  g_autofree char *statement = sp_ownership_statement (keys, "audited", "none", "ab");
+  g_autofree char *statement = statement_of (keys, "audited", NULL);
   g_autofree char *signature = sp_ownership_sign (keys, statement, NULL);
   g_autoptr (GString) changed = g_string_new (statement);
 
@@ -129,7 +156,7 @@ static void
 test_proof (Folder *folder, gconstpointer data)
 {
   g_autoptr (SpHostKeys) keys = sp_host_keys_open (folder->fd, NULL, NULL);
-  g_autofree char *statement = sp_ownership_statement (keys, "local", "none", "ab");
+  g_autofree char *statement = statement_of (keys, "local", NULL);
   g_autofree char *signature = sp_ownership_sign (keys, statement, NULL);
   g_autoptr (GBytes) nonce = g_bytes_new_static ("0123456789abcdef", 16);
   g_autoptr (GBytes) other = g_bytes_new_static ("0123456789abcdeF", 16);
@@ -154,6 +181,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/ownership/digest-of-approvers-is-not-of-their-order", test_approvers);
   ADD_TEST ("/ownership/own-statement-is-good", test_good);
+  ADD_TEST ("/ownership/what-was-measured-is-in-it-sorted", test_measured);
   ADD_TEST ("/ownership/anything-changed-is-refused", test_tampered);
   ADD_TEST ("/ownership/signed-nonsense-is-refused", test_signed_nonsense);
   ADD_TEST ("/ownership/proof-is-of-this-nonce-and-statement", test_proof);

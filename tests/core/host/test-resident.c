@@ -228,8 +228,11 @@ ownership (gpointer data, GError **error)
 static void
 set_up (Fixture *fixture, gconstpointer data)
 {
-  static const SpResidentEvents events = { unlock_message, on_unlocked, on_refused, endpoint,
-                                           ownership };
+  static const SpResidentEvents events = { .unlock_message = unlock_message,
+                                           .unlocked = on_unlocked,
+                                           .refused = on_refused,
+                                           .endpoint = endpoint,
+                                           .ownership = ownership };
 
   folder_set_up (&fixture->folder, NULL);
   fixture->anchor = sp_anchor_open (fixture->folder.fd, NULL);

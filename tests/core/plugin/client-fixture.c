@@ -128,17 +128,43 @@ take_alarm (SpPluginClient *client, const char *what, gpointer data)
   g_ptr_array_add (fixture->alarms, g_strdup (what));
 }
 
+static void
+take_progress (SpPluginClient *client, const char *what, gpointer data)
+{
+  Fixture *fixture = data;
+
+  g_ptr_array_add (fixture->progress, g_strdup (what));
+}
+
+static void
+take_vm_changed (SpPluginClient *client, const char *id, gpointer data)
+{
+  Fixture *fixture = data;
+
+  g_ptr_array_add (fixture->changed, g_strdup (id));
+}
+
 static const SpPluginEvents events = { .want_process = want_process,
                                        .kill_process = kill_process,
                                        .recall = recall,
                                        .remember = remember,
                                        .answer = take_answer,
-                                       .alarm = take_alarm };
+                                       .alarm = take_alarm,
+                                       .progress = take_progress,
+                                       .vm_changed = take_vm_changed };
 
 static GVariant *
 parse (const char *type, const char *text)
 {
   return g_variant_parse (G_VARIANT_TYPE (type), text, NULL, NULL, NULL);
+}
+
+static SpKind
+kind_of (const char *file)
+{
+  if (g_str_has_prefix (file, "vm-"))
+    return SP_KIND_VM;
+  return g_str_has_prefix (file, "store-") ? SP_KIND_STORE : SP_KIND_NOTIFIER;
 }
 
 /* @file: "notify-honest.so" */
@@ -147,7 +173,7 @@ fixture_setup (Fixture *fixture, const char *file, const char *options, const ch
 {
   g_autofree char *path = g_build_filename (g_getenv ("SP_TEST_PLUGINS"), file, NULL);
   const SpPluginSetup plugin = {
-    .kind = g_str_has_prefix (file, "store-") ? SP_KIND_STORE : SP_KIND_NOTIFIER,
+    .kind = kind_of (file),
     .instance = "test",
     .path = path,
     .options = parse ("a{ss}", options),
@@ -158,6 +184,8 @@ fixture_setup (Fixture *fixture, const char *file, const char *options, const ch
   fixture->state_dir = g_dir_make_tmp ("sp-client-XXXXXX", NULL);
   fixture->remembered = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   fixture->alarms = g_ptr_array_new_with_free_func (g_free);
+  fixture->progress = g_ptr_array_new_with_free_func (g_free);
+  fixture->changed = g_ptr_array_new_with_free_func (g_free);
   fixture->answers = g_string_new (NULL);
   fixture->client = sp_plugin_client_new (&plugin, &events, fixture);
 }
@@ -177,7 +205,7 @@ fixture_wait_ready (Fixture *fixture)
 void
 fixture_teardown (Fixture *fixture)
 {
-  static const char *const folders[] = { "notify-test", "store-test" };
+  static const char *const folders[] = { "notify-test", "store-test", "vm-test" };
 
   g_clear_pointer (&fixture->client, sp_plugin_client_free);
   WAIT_UNTIL (fixture->process == NULL);
@@ -192,6 +220,8 @@ fixture_teardown (Fixture *fixture)
   g_free (fixture->state_dir);
   g_hash_table_unref (fixture->remembered);
   g_ptr_array_unref (fixture->alarms);
+  g_ptr_array_unref (fixture->progress);
+  g_ptr_array_unref (fixture->changed);
   g_string_free (fixture->answers, TRUE);
 }
 

@@ -23,6 +23,7 @@ typedef struct {
   gboolean forgetful; /* remember() fails */
   GHashTable *remembered;
   GPtrArray *alarms;
+  GPtrArray *progress, *changed; /* what vm plugins say by themselves */
   GString *answers;
 } Fixture;
 

@@ -54,7 +54,9 @@ test_names (void)
   g_assert_cmpstr (sp_kind_word (SP_KIND_NOTIFIER), ==, "notify");
   g_assert_true (sp_kind_from_word ("store", &number));
   g_assert_cmpint (number, ==, SP_KIND_STORE);
-  g_assert_false (sp_kind_from_word ("vm", &number));
+  g_assert_true (sp_kind_from_word ("vm", &number));
+  g_assert_cmpint (number, ==, SP_KIND_VM);
+  g_assert_false (sp_kind_from_word ("forward", &number));
 }
 
 static void
@@ -210,6 +212,7 @@ static const Refusal refusals[] = {
     "it says that it is the notify plugin 'right-name', whose file is named notify-right-name.so" },
   { "notify-bad-name.so", "its name is not lower case letters, digits and dashes, at most 32" },
   { "notify-no-post.so", "it lacks the call post(), which every notify plugin needs" },
+  { "vm-no-inspect.so", "it lacks the call inspect(), which every vm plugin needs" },
   { "notify-no-close.so", "it lacks the call close(), which every notify plugin needs" },
   { "notify-no-summary.so", "its version or summary is not one line of 1 to 200 bytes" },
   { "notify-bad-options.so", "option 'token': a secret can't have a default" },
@@ -365,9 +368,10 @@ test_catalog (void)
   g_assert_true (
       sp_plugin_catalog_describe ("notify", "honest", &options, &n_options, catalog, &error));
   g_assert_cmpuint (n_options, ==, 2);
-  g_assert_false (sp_plugin_catalog_describe ("vm", "qemu", &options, &n_options, catalog, &error));
+  g_assert_false (
+      sp_plugin_catalog_describe ("forward", "http", &options, &n_options, catalog, &error));
   g_assert_error (error, SP_ERROR, SP_ERROR_UNSUPPORTED);
-  g_assert_cmpstr (error->message, ==, "this release has no vm plugins");
+  g_assert_cmpstr (error->message, ==, "this release has no forward plugins");
 }
 
 /* Nobody can make the parent stumble with a report. */
@@ -377,7 +381,7 @@ test_a_forged_description_is_refused (void)
   g_autoptr (GVariant) wrong_type = g_variant_ref_sink (g_variant_new ("(s)", "x"));
   g_autoptr (GVariant) wrong_kind =
       g_variant_ref_sink (g_variant_parse (NULL,
-                                           "('/x', 'vm', 'x', '1', 's', @u 1, @u 1, @as [], "
+                                           "('/x', 'forward', 'x', '1', 's', @u 1, @u 1, @as [], "
                                            "@a(suumsmsxxs) [])",
                                            NULL, NULL, NULL));
   g_autoptr (GError) error = NULL;

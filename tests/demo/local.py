@@ -1,6 +1,6 @@
-"""The demo: an admin, an agent and a person on Telegram, one line for each step.
+"""The short demo, without a machine: an admin, an agent and a person on Telegram, one line for each step.
 
-Run by ./demo, which builds first. What must stay true: it checks what it
+Run by ./demo --local, which builds first. What must stay true: it checks what it
 tells, so that "demo: ok" means that all of it happened; nothing of it is left
 behind; the bot token is in a 0600 file only.
 """
@@ -13,14 +13,14 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "api")]
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "api")]
 
 from lib import processes  # noqa: E402
-from lib.case import Background, BotApi  # noqa: E402
+from lib.case import Background  # noqa: E402
 from lib.http import Agent  # noqa: E402
 from lib.vault import Vault  # noqa: E402
+from show import Lines, Wrong, check, telegram_of  # noqa: E402
 
-EMULATED_PERSON = 42
 SECRET = "prod/db-password"
 REASON = "run the schema migration of release 4.2"
 WAIT = 600
@@ -42,106 +42,6 @@ telegram = {person}
 # As another user: what the kernel says of the vault's admin socket.
 KNOCK = "import socket,sys\ntry: socket.socket(socket.AF_UNIX).connect(sys.argv[1]); print('connected')\n" \
         "except OSError as e: print(e.strerror)"
-
-
-class Wrong(Exception):
-    """Something that the demo shows did not happen."""
-
-
-# ---- lines ---------------------------------------------------------------------------------------
-
-class Lines:
-    def __init__(self):
-        self.began = time.monotonic()
-        self.colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-    def paint(self, code, text):
-        return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
-
-    def head(self, text):
-        print("\n" + self.paint("1", text), flush=True)
-
-    def step(self, who, text):
-        at = self.paint("2", f"[{time.monotonic() - self.began:6.2f} s]")
-        print(f"{at} {self.paint('36', f'{who:<8}')} {text}", flush=True)
-
-    def vain(self, what, answer):
-        self.step("agent", f"{what}: {self.paint('32', answer)}")
-
-    def note(self, text):
-        print(self.paint("2", text), flush=True)
-
-
-def check(good, what):
-    if not good:
-        raise Wrong(what)
-
-
-# ---- the person ----------------------------------------------------------------------------------
-
-class EmulatedTelegram:
-    """Telegram's stand-in on this machine; the person is at the terminal, or an option."""
-
-    def __init__(self, lines, answer):
-        self.lines, self.answer, self.api = lines, answer, BotApi()
-        self.person, self.token = EMULATED_PERSON, self.api.token
-
-    def start(self):
-        self.api.start()
-        self.lines.step("telegram", f"emulated on this machine, at {self.api.url}")
-
-    def stop(self):
-        self.api.stop()
-
-    def config(self):
-        return f"api-base = {self.api.url}\n"
-
-    def decide(self, request):
-        card = self.api.wait_message(self.person, request["code"], timeout=30)
-        check(card is not None, "the bot sent no message")
-        self.lines.step("telegram", "the bot sends this message to you:")
-        print("\n" + self.api.render(card, color=self.lines.colour) + "\n", flush=True)
-        press = self.answer or self._ask()
-        self.lines.step("you", f"press {'Approve once' if press == 'approve' else 'Deny'}")
-        query = self.api.tap(self.person, card["message_id"], "Approve once" if press == "approve" else "Deny")
-        toast = self.api.wait_answer(query, timeout=30)
-        check(toast is not None, "the tap was not answered")
-        self.lines.step("telegram", f"your tap is answered: “{toast['text']}”")
-        return card
-
-    def settled(self, card):
-        edited = self.api.wait_edit(self.person, card["message_id"], {"no_keyboard": True}, timeout=30)
-        first = edited["text"].splitlines()[0]
-        self.lines.step("telegram", f"the message has no buttons any more, and begins with “{first}”")
-
-    @staticmethod
-    def _ask():
-        while True:
-            typed = input("Press a button: [a]pprove or [d]eny? ").strip().lower()
-            if typed[:1] in ("a", "d"):
-                return "approve" if typed[0] == "a" else "deny"
-
-
-class RealTelegram:
-    """The real one: the person has it in the hand."""
-
-    def __init__(self, lines, token, person):
-        self.lines, self.token, self.person = lines, token, person
-
-    def start(self):
-        self.lines.step("telegram", f"the real one; the bot will write to user {self.person}")
-
-    def stop(self):
-        pass
-
-    def config(self):
-        return ""
-
-    def decide(self, request):
-        self.lines.step("telegram", f"look at your phone: the message has the code {request['code']}")
-
-    def settled(self, card):
-        self.lines.step("telegram", "the message on your phone says how it went")
 
 
 # ---- the show ------------------------------------------------------------------------------------
@@ -183,7 +83,7 @@ class Demo:
         self.request = self.agent.ask(SECRET, REASON, ttl=WAIT)
         self.lines.step("agent", f"POST /v1/requests for {SECRET}: pending, code {self.request['code']}")
         waiting = Background(self._wait)
-        card = self.telegram.decide(self.request)
+        card = self.telegram.decide(self.request["code"])
         began = time.monotonic()
         seen = waiting.result(WAIT + 60)
         after = f" {(time.monotonic() - began) * 1000:.0f} ms after the answer to the tap" if card else ""
@@ -279,23 +179,6 @@ class Demo:
 
 
 # ---- the command ---------------------------------------------------------------------------------
-
-def answer_of(arguments):
-    if "--deny" in arguments:
-        return "deny"
-    if "--yes" in arguments or not sys.stdin.isatty() or os.environ.get("CI") == "true":
-        return "approve"
-    return None
-
-
-def telegram_of(lines, arguments):
-    token, person = os.environ.get("TELEGRAM_BOT_TOKEN"), os.environ.get("TELEGRAM_APPROVER")
-    # No program that is started from here may find it there.
-    os.environ.pop("TELEGRAM_BOT_TOKEN", None)
-    if bool(token) != bool(person):
-        raise Wrong("TELEGRAM_BOT_TOKEN and TELEGRAM_APPROVER go together: set both, or none")
-    return RealTelegram(lines, token, person) if token else EmulatedTelegram(lines, answer_of(arguments))
-
 
 def main(arguments):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

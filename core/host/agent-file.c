@@ -1,5 +1,5 @@
 /* agent-file.c - agent-file.h */
-#include "cli/agent-file.h"
+#include "host/agent-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,8 +147,8 @@ sp_agent_file_may_write (const char *path, GError **error)
   return FALSE;
 }
 
-static SpSecret *
-text_of (const SpAgentFile *file)
+SpSecret *
+sp_agent_file_text (const SpAgentFile *file)
 {
   g_autoptr (GString) head = g_string_new ("{\"url\":");
   g_autoptr (GString) tail = g_string_new ("\",\"owner_key\":");
@@ -172,7 +172,7 @@ gboolean
 sp_agent_file_write (const SpAgentFile *file, const char *path, GError **error)
 {
   g_autofree char *name = g_path_get_basename (path);
-  g_autoptr (SpSecret) text = text_of (file);
+  g_autoptr (SpSecret) text = sp_agent_file_text (file);
   int folder = open_parent (path, error);
   gboolean done;
 

@@ -22,6 +22,8 @@ SpAgentFile *sp_agent_file_read (const char *path, GError **error);
 void sp_agent_file_free (SpAgentFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpAgentFile, sp_agent_file_free)
 
+/* What stands in the file. */
+SpSecret *sp_agent_file_text (const SpAgentFile *file);
 /* Write @file to @path, 0600, atomically; what was there is replaced. */
 gboolean sp_agent_file_write (const SpAgentFile *file, const char *path, GError **error);
 /* Whether that could be done: before a token is made that could not be kept. */

@@ -1,0 +1,115 @@
+/* image.c - `secret-proxy image build|measure|import|export`: the appliances of this host */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/state.h"
+#include "cli/output.h"
+#include "host/image-set.h"
+
+static const SpColumn fields[] = {
+  { "image", "image", SP_COLUMN_TEXT },     { "dir", "dir", SP_COLUMN_TEXT },
+  { "version", "version", SP_COLUMN_TEXT }, { "kernel release", "release", SP_COLUMN_TEXT },
+  { "kernel", "kernel", SP_COLUMN_TEXT },   { "initrd", "initrd", SP_COLUMN_TEXT },
+  { "root", "root", SP_COLUMN_TEXT },       { "size", "size", SP_COLUMN_TEXT },
+};
+
+static void
+print_image (const SpCli *cli, const SpImageSet *set)
+{
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new ();
+  g_autofree char *id = g_strconcat ("sha256:", set->id, NULL);
+
+  json_node_take_object (node, object);
+  json_object_set_string_member (object, "image", id);
+  json_object_set_string_member (object, "dir", set->dir);
+  json_object_set_string_member (object, "version", set->version);
+  json_object_set_string_member (object, "release", set->made_of);
+  json_object_set_string_member (object, "kernel", set->kernel.sha256);
+  json_object_set_string_member (object, "initrd", set->initrd.sha256);
+  json_object_set_string_member (object, "root", set->root.sha256);
+  json_object_set_int_member (object, "size",
+                              (gint64) (set->kernel.size + set->initrd.size + set->root.size));
+  sp_print_fields (cli, node, fields, G_N_ELEMENTS (fields));
+}
+
+/* Into a folder beside the others first, as its id is not known before it is there. */
+static SpImageSet *
+build_here (const char *kernel, GError **error)
+{
+  g_autofree char *state = sp_state_dir ();
+  g_autofree char *tmp = g_dir_make_tmp ("secret-proxy-image-XXXXXX", error);
+  g_autofree char *draft = tmp ? g_build_filename (tmp, "image", NULL) : NULL;
+  g_autoptr (SpImageSet) built = draft ? sp_image_set_build (draft, kernel, error) : NULL;
+  SpImageSet *kept = built ? sp_image_set_import (built, state, error) : NULL;
+
+  if (tmp != NULL)
+    sp_image_set_discard (draft);
+  if (tmp != NULL)
+    (void) rmdir (tmp);
+  return kept;
+}
+
+int
+sp_cli_image_build (SpCli *cli, GError **error)
+{
+  const char *output = sp_cli_get (cli, "output"), *kernel = sp_cli_get (cli, "kernel");
+  g_autoptr (SpImageSet) set =
+      output ? sp_image_set_build (output, kernel, error) : build_here (kernel, error);
+
+  if (set == NULL)
+    return 1;
+  print_image (cli, set);
+  return 0;
+}
+
+/* @name: a folder, or an id; NULL: the newest of this host. */
+static SpImageSet *
+find (const char *name, GError **error)
+{
+  g_autofree char *state = sp_state_dir ();
+
+  if (name != NULL && (strchr (name, '/') != NULL || g_file_test (name, G_FILE_TEST_IS_DIR)))
+    return sp_image_set_open (name, error);
+  return sp_image_set_find (state, name, error);
+}
+
+int
+sp_cli_image_measure (SpCli *cli, GError **error)
+{
+  g_autoptr (SpImageSet) set = find (cli->n_args > 0 ? cli->args[0] : NULL, error);
+
+  if (set == NULL)
+    return 1;
+  print_image (cli, set);
+  return 0;
+}
+
+int
+sp_cli_image_import (SpCli *cli, GError **error)
+{
+  g_autofree char *state = sp_state_dir ();
+  g_autoptr (SpImageSet) set = sp_image_set_open (cli->args[0], error);
+  g_autoptr (SpImageSet) kept = set ? sp_image_set_import (set, state, error) : NULL;
+
+  if (kept == NULL)
+    return 1;
+  print_image (cli, kept);
+  return 0;
+}
+
+int
+sp_cli_image_export (SpCli *cli, GError **error)
+{
+  g_autoptr (SpImageSet) set = find (sp_cli_get (cli, "image"), error);
+  g_autoptr (SpImageSet) copy = NULL;
+
+  if (set == NULL || !sp_image_set_export (set, cli->args[0], error))
+    return 1;
+  copy = sp_image_set_open (cli->args[0], error);
+  if (copy == NULL)
+    return 1;
+  print_image (cli, copy);
+  return 0;
+}

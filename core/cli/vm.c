@@ -1,0 +1,182 @@
+/* vm.c - `secret-proxy vm run|start|stop|status|log`: the resident process of a vault in a machine */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/state.h"
+#include "cli/admin.h"
+#include "cli/output.h"
+#include "host/vault-record.h"
+#include "host/vm-control.h"
+
+#define MAX_LOG (4u * 1024u * 1024u)
+
+/* NAME after the verb, or --vault; a path there says where it lies. */
+static SpVmRunOptions
+options_of (SpCli *cli, char **ret_folder)
+{
+  const char *given = sp_cli_get (cli, "vault");
+  gboolean is_path = given != NULL && strchr (given, '/') != NULL;
+  const char *name = cli->n_args > 0 ? cli->args[0] : is_path ? NULL : given;
+  g_autofree char *state = sp_state_dir ();
+
+  *ret_folder = cli->n_args > 0 && !is_path ? g_build_filename (state, cli->args[0], NULL)
+                                            : sp_vault_folder (cli);
+  return (SpVmRunOptions){ *ret_folder, sp_cli_get (cli, "config"), name,
+                           sp_cli_get (cli, "plugin-dir") };
+}
+
+int
+sp_cli_vm_run (SpCli *cli, GError **error)
+{
+  g_autofree char *folder = NULL;
+  const SpVmRunOptions options = options_of (cli, &folder);
+
+  return sp_vm_run (&options, error) ? 0 : 1;
+}
+
+static JsonNode *
+node_of (const char *folder, const char *state)
+{
+  JsonNode *node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new ();
+
+  json_node_take_object (node, object);
+  json_object_set_string_member (object, "vault", folder);
+  json_object_set_string_member (object, "state", state);
+  return node;
+}
+
+int
+sp_cli_vm_start (SpCli *cli, GError **error)
+{
+  g_autofree char *folder = NULL;
+  const SpVmRunOptions options = options_of (cli, &folder);
+  g_autoptr (JsonNode) node = NULL;
+
+  if (!sp_vm_control_start (&options, error))
+    return 1;
+  node = node_of (folder, "running");
+  sp_print_sentence (cli, node, "the vault in %s runs and is unlocked", folder);
+  return 0;
+}
+
+int
+sp_cli_vm_stop (SpCli *cli, GError **error)
+{
+  g_autofree char *folder = NULL;
+  g_autoptr (JsonNode) node = NULL;
+  gboolean ran = FALSE;
+
+  (void) options_of (cli, &folder);
+  if (!sp_vm_control_stop (folder, &ran, error))
+    return 1;
+  node = node_of (folder, "stopped");
+  sp_print_sentence (cli, node, ran ? "the vault in %s has stopped" : "no vault ran in %s", folder);
+  return 0;
+}
+
+/* ---- status ------------------------------------------------------------------------------------------ */
+
+static gboolean
+is_vault (const char *folder, GError **error)
+{
+  g_autofree char *record = g_build_filename (folder, "vault.json", NULL);
+
+  if (g_file_test (record, G_FILE_TEST_EXISTS))
+    return TRUE;
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND,
+               "there is no vault in %s: make one with 'secret-proxy create'", folder);
+  return FALSE;
+}
+
+int
+sp_cli_vm_status (SpCli *cli, GError **error)
+{
+  static const SpColumn fields[] = {
+    { "state", "state", SP_COLUMN_TEXT },
+    { "unlocked", "unlocked", SP_COLUMN_TEXT },
+    { "acceleration", "acceleration", SP_COLUMN_TEXT },
+    { "trust", "trust", SP_COLUMN_TEXT },
+    { "image", "image", SP_COLUMN_TEXT },
+    { "url", "url", SP_COLUMN_TEXT },
+    { "pid", "pid", SP_COLUMN_TEXT },
+  };
+  g_autofree char *folder = NULL;
+  g_autoptr (SpAdmin) admin = NULL;
+  g_autoptr (JsonNode) node = NULL;
+
+  (void) options_of (cli, &folder);
+  if (!is_vault (folder, error))
+    return 1;
+  admin = sp_admin_open_folder (folder, NULL);
+  node = admin ? sp_admin_call (admin, "host.machine", NULL, NULL, error)
+               : node_of (folder, "stopped");
+  if (node == NULL)
+    return 1;
+  sp_print_fields (cli, node, fields, G_N_ELEMENTS (fields));
+  return 0;
+}
+
+/* ---- log --------------------------------------------------------------------------------------------- */
+
+/* The lines of @path, harmless on a terminal; a file that is not there has none. */
+static void
+take_lines (JsonArray *items, const char *path)
+{
+  g_autofree char *text = NULL;
+  g_auto (GStrv) lines = NULL;
+  gsize length = 0;
+
+  if (!g_file_get_contents (path, &text, &length, NULL) || length > MAX_LOG)
+    return;
+  lines = g_strsplit (text, "\n", -1);
+  for (char **line = lines; *line != NULL; line++) {
+    JsonObject *object;
+    g_autofree char *valid = g_utf8_make_valid (g_strchomp (*line), -1);
+
+    if (*valid == 0)
+      continue;
+    object = json_object_new ();
+    json_object_set_string_member (object, "line", valid);
+    json_array_add_object_element (items, object);
+  }
+}
+
+static void
+print_lines (JsonArray *items)
+{
+  for (guint i = 0; i < json_array_get_length (items); i++) {
+    JsonObject *item = json_array_get_object_element (items, i);
+    g_autofree char *line = sp_escape_text (json_object_get_string_member (item, "line"));
+
+    (void) printf ("%s\n", line);
+  }
+}
+
+int
+sp_cli_vm_log (SpCli *cli, GError **error)
+{
+  g_autofree char *folder = NULL;
+  g_autofree char *path = NULL;
+  g_autofree char *older = NULL;
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new ();
+  JsonArray *items = json_array_new ();
+
+  json_node_take_object (node, object);
+  json_object_set_array_member (object, "items", items);
+  json_object_set_null_member (object, "next");
+  (void) options_of (cli, &folder);
+  if (!is_vault (folder, error))
+    return 1;
+  path =
+      g_build_filename (folder, sp_cli_has (cli, "host") ? SP_VAULT_LOG : SP_VAULT_CONSOLE, NULL);
+  older = g_strconcat (path, ".1", NULL);
+  take_lines (items, older);
+  take_lines (items, path);
+  if (sp_cli_has (cli, "json"))
+    sp_print_json (node);
+  else
+    print_lines (items);
+  return 0;
+}

@@ -1,0 +1,68 @@
+/* machine.h - one machine: what is known of it, and what can be done with it
+ *
+ * machine.c has what both roles share.  An owned machine (owned.c) is a child of this process, with a
+ * monitor and a console on sockets without a name.  One to be provisioned (provision.c) is a process of its
+ * own, found by its pid file and its monitor's path, so that the host can take it over and a later plugin
+ * host finds it again.
+ */
+#pragma once
+
+#include "console.h"
+#include "launch.h"
+#include "monitor.h"
+
+typedef struct _SpQemuMachine SpQemuMachine;
+
+/* What the roles do differently. */
+typedef struct {
+  /* Start it, paused, up to a monitor that answers.  FALSE: nothing runs. */
+  gboolean (*launch) (SpQemuMachine *machine, guint32 acceleration, GCancellable *cancellable,
+                      GError **error);
+  gboolean (*runs) (SpQemuMachine *machine);
+  /* A monitor that has begun; the caller gives it back with done(). */
+  SpQemuMonitor *(*monitor) (SpQemuMachine *machine, GCancellable *cancellable, GError **error);
+  void (*done) (SpQemuMachine *machine, SpQemuMonitor *monitor);
+  void (*kill) (SpQemuMachine *machine);
+  gint64 (*pid) (SpQemuMachine *machine);
+  /* It runs: hear when it ends.  It has ended: let go of what belonged to the run. */
+  void (*watch) (SpQemuMachine *machine);
+  void (*forget) (SpQemuMachine *machine);
+} SpQemuRole;
+
+struct _SpQemuMachine {
+  SpQemu *qemu; /* the plugin's */
+  const SpQemuRole *role;
+  SpVmSpec *spec;
+  guint32 ended;        /* while it does not run: SP_VM_STOPPED or SP_VM_FAILED */
+  char *why;            /* of FAILED */
+  guint32 acceleration; /* what it runs with, as far as is known */
+  gboolean busy;        /* a call works on it: its end is no news */
+
+  /* Of a run.  Owned: */
+  SpQemuProcess *process;
+  SpQemuMonitor *qmp;
+  SpQemuConsole *console;
+  /* To be provisioned: */
+  int pidfd; /* -1: none */
+  GSource *pid_source;
+};
+
+extern const SpQemuRole sp_qemu_owned, sp_qemu_provision;
+
+/* @spec: checked; copied. */
+SpQemuMachine *sp_qemu_machine_new (SpQemu *qemu, const SpVmSpec *spec);
+/* An owned machine ends with this, one to be provisioned goes on. */
+void sp_qemu_machine_free (SpQemuMachine *machine);
+
+gboolean sp_qemu_machine_runs (SpQemuMachine *machine);
+gboolean sp_qemu_machine_start (SpQemuMachine *machine, GCancellable *cancellable, GError **error);
+gboolean sp_qemu_machine_stop (SpQemuMachine *machine, gboolean force, GCancellable *cancellable,
+                               GError **error);
+gboolean sp_qemu_machine_inspect (SpQemuMachine *machine, SpVmInfo *ret_info,
+                                  GCancellable *cancellable, GError **error);
+
+/* ---- for the roles ------------------------------------------------------------------------------ */
+
+/* It has ended: @how says how where that was not orderly (NULL otherwise).  Tells the core, unless a call
+ * works on it. */
+void sp_qemu_machine_has_ended (SpQemuMachine *machine, const char *how);

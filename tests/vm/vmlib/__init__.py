@@ -1,0 +1,1 @@
+"""What the scenarios with real machines share."""

@@ -1,0 +1,275 @@
+"""A host, an agent that is another user of this machine, and Telegram's stand-in.
+
+The programs are copied into the scenario's own folder, as installed ones would
+lie in /usr: the agent must be able to run them wherever the build tree is.
+What must stay true: what a scenario started is ended by it, and just that.
+"""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+from .image import image
+from .paths import BIN, BUILD, ROOM
+
+from botapi import BotApi  # noqa: E402, from tests/botapi by vmlib.paths
+from server import make_certificate  # noqa: E402
+from lib import processes  # noqa: E402
+from lib.http import Agent  # noqa: E402
+from lib.wait import SLOW, until  # noqa: E402
+
+AGENT_USER = 61300
+ALICE = 42
+# What the guest of a user network calls this machine's loopback.
+LOOPBACK_SEEN = "10.0.2.2"
+
+CONFIG = """\
+[vault default]
+vm = qemu
+store = sqlite
+{notify}listen = 127.0.0.1:{port}
+allow-emulation = yes
+{vault}
+[vm qemu]
+plugin = qemu
+memory = {memory}
+{vm}
+{telegram}
+[source agent]
+exec = {exec}
+staging = {staging}
+{source}
+"""
+
+TELEGRAM = """\
+[notify telegram]
+plugin = telegram
+bot-token = file:{token}
+{base}
+[approver alice]
+telegram = {person}
+"""
+
+EMULATED = """\
+api-base = https://{host}:{port}
+ca-file = {ca}
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Done:
+    """A program that has ended."""
+
+    def __init__(self, process):
+        self.status, self.out, self.err = process.returncode, process.stdout, process.stderr.decode(errors="replace")
+
+    @property
+    def lines(self):
+        """The JSON objects on stdout."""
+        return [json.loads(line) for line in self.out.decode().splitlines() if line.startswith("{")]
+
+    @property
+    def json(self):
+        return self.lines[-1]
+
+    @property
+    def steps(self):
+        return {line["step"]: line for line in self.lines if "step" in line}
+
+    def __repr__(self):
+        return f"<exit {self.status}\n{self.out.decode(errors='replace')[-3000:]}\n{self.err[-3000:]}>"
+
+
+class World:
+    # pylint: disable=too-many-instance-attributes
+    def __init__(self, telegram=True, memory="128M", say=lambda text: None, real=None, **more):
+        """`telegram`: with an emulated one; `real`: (token, person) of the real one instead."""
+        self.home = tempfile.mkdtemp(prefix="sp-test-", dir=ROOM)
+        os.chmod(self.home, 0o755)
+        self.state, self.agent_home = self.path("state"), self.path("agent")
+        self.staging = os.path.join(self.agent_home, "staging")
+        self.port, self.user = free_port(), AGENT_USER
+        self.image_folder = image(say)
+        self.more, self.memory = more, memory
+        self.real = real
+        self.telegram = self._telegram() if telegram and not real else None
+        self._install()
+        self._make_agent()
+        self.configure()
+        self.must("image", "import", self.image_folder)
+
+    def path(self, *names):
+        return os.path.join(self.home, *names)
+
+    # ---- what it is made of
+
+    def _telegram(self):
+        self.tls = make_certificate(self.path("telegram-tls"))
+        api = BotApi(tls=self.tls)
+        api.start()
+        return api
+
+    def _install(self):
+        for folder in ("core", "plugins"):
+            os.mkdir(self.path(folder), 0o755)
+        for name in ("secret-proxy", "secret-proxyd"):
+            shutil.copy2(os.path.join(BIN, name), self.path("core", name))
+        for name in os.listdir(os.path.join(BUILD, "plugins")):
+            if name.endswith(".so"):
+                shutil.copy2(os.path.join(BUILD, "plugins", name), self.path("plugins", name))
+        self.program = self.path("core", "secret-proxy")
+
+    def _make_agent(self):
+        os.makedirs(self.staging, 0o700)
+        for folder in (self.agent_home, self.staging):
+            os.chmod(folder, 0o700)
+            os.chown(folder, self.user, self.user)
+        self.agent_image = os.path.join(self.agent_home, "image")
+
+    def configure(self, **more):
+        more = {**self.more, **more}
+        fields = {"port": self.port, "staging": self.staging, "memory": self.memory, "exec": "", "vault": "", "vm": "",
+                  "source": "", "notify": "", "telegram": "", **more}
+        if self.telegram:
+            fields["vm"] += f"host-loopback = {self.telegram.port}\n"
+            base = EMULATED.format(host=LOOPBACK_SEEN, port=self.telegram.port, ca=self.tls[0])
+            self._telegram_fields(fields, self.telegram.token, ALICE, base)
+        elif self.real:
+            self._telegram_fields(fields, *self.real, "")
+        self.config = self.write("secret-proxy.conf", CONFIG.format(**fields))
+
+    def _telegram_fields(self, fields, token, person, base):
+        path = self.write("telegram-token", token + "\n")
+        fields["notify"] = "notify = telegram\n"
+        fields["telegram"] = TELEGRAM.format(token=path, base=base, person=person)
+
+    def write(self, name, content, mode=0o600):
+        path = self.path(name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+            file.write(content)
+        return path
+
+    # ---- who does what
+
+    def host_argv(self, *arguments):
+        return [self.program, "--config", self.config, *map(str, arguments)]
+
+    @property
+    def host_env(self):
+        return {**os.environ, "SECRET_PROXY_STATE_DIR": self.state}
+
+    def host(self, *arguments, timeout=300, input=b""):
+        return Done(subprocess.run(self.host_argv(*arguments), capture_output=True, env=self.host_env, input=input,
+                                   timeout=timeout * SLOW, check=False))
+
+    def must(self, *arguments, **more):
+        done = self.host(*arguments, **more)
+        assert done.status == 0, done
+        return done
+
+    def as_agent(self, *argv):
+        return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups", "--no-new-privs",
+                "env", "-i", "-C", "/", f"HOME={self.agent_home}", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *map(str, argv)]
+
+    def agent(self, *arguments, timeout=300, program=None):
+        argv = self.as_agent(program or self.program, *arguments)
+        return Done(subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout * SLOW, check=False))
+
+    # ---- the story
+
+    def provision(self, *more):
+        if not os.path.isdir(self.agent_image):
+            self.must("image", "export", self.agent_image)
+            for folder, _, names in os.walk(self.agent_image):
+                for path in (folder, *(os.path.join(folder, n) for n in names)):
+                    os.chown(path, self.user, self.user)
+        return self.agent("--json", "provision", "--staging", self.staging, "--image", self.agent_image, "--port", self.port,
+                          "--memory", self.memory, *more)
+
+    def takeover(self, *more, **options):
+        return self.host("--json", "takeover", "agent", *more, **options)
+
+    def start_takeover(self, *more):
+        return subprocess.Popen(self.host_argv("--json", "takeover", "agent", *more), stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=self.host_env)
+
+    @property
+    def vault(self):
+        return os.path.join(self.state, "default")
+
+    @property
+    def agent_file(self):
+        return os.path.join(self.staging, "agent.json")
+
+    def connect(self):
+        """The agent's HTTP client, with what it was given."""
+        with open(self.agent_file, encoding="utf-8") as file:
+            written = json.load(file)
+        return Agent(self.port, written["token"], written["tls_pin"], name="agent")
+
+    def press(self, words, button="Approve once", timeout=60):
+        """Wait for the message with these words, and press a button of it."""
+        card = self.telegram.wait_message(ALICE, words, timeout=timeout * SLOW)
+        assert card is not None, f"no message says {words!r}"
+        return self.telegram.tap(ALICE, card["message_id"], button)
+
+    # ---- what runs
+
+    def _argv(self, pid):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                return file.read().decode(errors="replace").split("\0")[:-1]
+        except OSError:
+            return []
+
+    def _all(self):
+        return {int(entry): self._argv(entry) for entry in os.listdir("/proc") if entry.isdigit()}
+
+    def owned_machine(self):
+        """The QEMU that a resident process of this scenario has started, or None."""
+        return next((pid for pid, argv in self._all().items()
+                     if argv and "qemu-system" in argv[0] and
+                     any(self.home in " ".join(self._argv(parent)) for parent in processes.ancestors(pid))), None)
+
+    def agents_machine(self):
+        return next((pid for pid, argv in self._all().items()
+                     if argv and "qemu-system" in argv[0] and any(self.staging in word for word in argv)), None)
+
+    def residents(self):
+        """Everything of this scenario that runs on the host's side."""
+        return [pid for pid, argv in self._all().items() if argv and argv[0].startswith(self.home + "/core/")]
+
+    def console(self):
+        with open(os.path.join(self.vault, "console.log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def health(self, port=None, timeout=2.0):
+        """What /health says over plain HTTP; None: nothing."""
+        import http.client
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=timeout)
+            connection.request("GET", "/health")
+            return json.loads(connection.getresponse().read())
+        except (OSError, ValueError, http.client.HTTPException):
+            return None
+
+    def close(self):
+        self.host("--vault", self.vault + "/", "vm", "stop")
+        left = [*self.residents(), self.agents_machine(), self.owned_machine()]
+        for pid in filter(None, left):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        until(lambda: not (self.agents_machine() or self.owned_machine()), "the end of the machines", timeout=20)
+        if self.telegram:
+            self.telegram.stop()
+        shutil.rmtree(self.home, ignore_errors=True)
