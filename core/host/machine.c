@@ -18,7 +18,7 @@ struct _SpMachine {
   char *id, *name;
   char *kernel, *initrd, *cmdline;
   char *paths[N_DISKS];
-  char *channel, *log, *listen_host;
+  char *bridge, *channel, *log, *listen_host;
   char *url;
   JsonObject *measurement;
   SpVmDisk disks[N_DISKS];
@@ -38,6 +38,7 @@ sp_machine_free (SpMachine *machine)
   g_free (machine->cmdline);
   for (guint i = 0; i < N_DISKS; i++)
     g_free (machine->paths[i]);
+  g_free (machine->bridge);
   g_free (machine->channel);
   g_free (machine->log);
   g_free (machine->listen_host);
@@ -171,6 +172,8 @@ sp_machine_new (const SpVaultRecord *record, const char *folder, const SpConfigV
     .log_limit = LOG_LIMIT,
   };
   sp_vm_settings_apply (settings, &machine->spec);
+  /* The settings need not live on. */
+  machine->spec.bridge = machine->bridge = g_strdup (machine->spec.bridge);
   set_disks (machine, folder, image);
   set_boot (machine, image, settings);
   if (!set_network (machine, vault, settings, error))
