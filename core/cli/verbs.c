@@ -120,7 +120,7 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = 1,
     .run = sp_cli_image_export },
   { .name = "provision",
-    .args = "--staging DIR --image DIR [--port N] [--memory SIZE] [--disk SIZE]",
+    .args = "--staging DIR --image DIR [--port N] [--memory SIZE] [--disk SIZE] [--vm PLUGIN]",
     .help = "build a vault VM for the host to take over (the agent's part)",
     SP_CLI_OPTIONS (provision_options),
     .run = sp_cli_provision },
