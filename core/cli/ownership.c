@@ -26,6 +26,12 @@ static const SpColumn fields[] = {
   { "host key", "host_key", SP_COLUMN_TEXT },
   { "tls pin", "tls_pin", SP_COLUMN_TEXT },
   { "approvers", "approvers", SP_COLUMN_TEXT },
+  { "image", "measured image", SP_COLUMN_TEXT },
+  { "kernel", "measured kernel", SP_COLUMN_TEXT },
+  { "initrd", "measured initrd", SP_COLUMN_TEXT },
+  { "root", "measured root", SP_COLUMN_TEXT },
+  { "command line", "measured cmdline", SP_COLUMN_TEXT },
+  { "plugins", "measured plugins", SP_COLUMN_TEXT },
 };
 
 static const char *
@@ -134,6 +140,25 @@ sp_cli_ownership_verify (SpCli *cli, GError **error)
   return 0;
 }
 
+/* For people: what was measured as members beside the others. */
+static void
+spread_measurement (JsonObject *statement)
+{
+  JsonNode *member = json_object_get_member (statement, "measurement");
+  JsonObject *measurement = member && JSON_NODE_HOLDS_OBJECT (member)
+                                ? json_object_ref (json_node_get_object (member))
+                                : NULL;
+  g_autoptr (GList) names = measurement ? json_object_get_members (measurement) : NULL;
+
+  for (GList *name = names; name != NULL; name = name->next) {
+    g_autofree char *spread = g_strconcat ("measured ", name->data, NULL);
+
+    json_object_set_member (statement, spread,
+                            json_node_copy (json_object_get_member (measurement, name->data)));
+  }
+  g_clear_pointer (&measurement, json_object_unref);
+}
+
 static void
 show (const SpCli *cli, JsonNode *node)
 {
@@ -142,6 +167,8 @@ show (const SpCli *cli, JsonNode *node)
 
   if (!sp_cli_has (cli, "json"))
     statement = sp_json_parse (text, strlen (text), 0, NULL);
+  if (statement != NULL && JSON_NODE_HOLDS_OBJECT (statement))
+    spread_measurement (json_node_get_object (statement));
   sp_print_fields (cli, statement ? statement : node, fields, G_N_ELEMENTS (fields));
 }
 
