@@ -9,7 +9,6 @@
 #define ROOT_DEVICE "/dev/vda"
 #define GUEST_PORT 3737u
 #define LOG_LIMIT (1024u * 1024u)
-#define NAME_PREFIX "secret-proxy-"
 #define MAX_NAME 64
 
 enum { ROOT, DATA, PLUGINS, N_DISKS };
@@ -144,10 +143,9 @@ measure (SpMachine *machine, const SpImageSet *image, const char *plugins_sha256
 static char *
 name_of (const SpConfigVault *vault)
 {
-  g_autofree char *whole = g_strconcat (NAME_PREFIX, vault->name, NULL);
+  char *name = g_strndup (vault->name, MAX_NAME);
 
-  g_strcanon (whole, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS ".-", '-');
-  return g_strndup (whole, MAX_NAME);
+  return g_strcanon (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS ".-", '-');
 }
 
 SpMachine *

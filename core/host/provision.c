@@ -164,7 +164,7 @@ fill_spec (Provision *provision, SpVmSpec *spec, SpVmDisk *disk, SpVmForward *fo
   *spec = (SpVmSpec){
     .size = sizeof *spec,
     .id = provision->id,
-    .name = "secret-proxy",
+    .name = "agent",
     .role = SP_VM_PROVISION,
     .kernel = provision->image->kernel.path,
     .initrd = provision->image->initrd.path,

@@ -88,9 +88,13 @@ open_config (SpService *service, const SpServiceSetup *setup, GError **error)
 }
 
 static gboolean
-open_folder (SpService *service, const char *dir, GError **error)
+open_folder (SpService *service, const char *dir, gboolean make, GError **error)
 {
   service->path = g_canonicalize_filename (dir, NULL);
+  if (!make && access (service->path, F_OK) != 0) {
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND, "there is no vault in %s", service->path);
+    return FALSE;
+  }
   service->folder = sp_file_open_folder (service->path, error);
   if (service->folder < 0)
     return FALSE;
@@ -123,8 +127,8 @@ sp_service_open (const SpServiceSetup *setup, const SpServiceBackend *backend, g
   service->backend = *backend;
   service->data = data;
   service->loop = g_main_loop_new (NULL, FALSE);
-  if (!open_folder (service, setup->dir, error) || !open_config (service, setup, error) ||
-      !open_keys (service, setup->make_keys, error))
+  if (!open_folder (service, setup->dir, setup->make_keys, error) ||
+      !open_config (service, setup, error) || !open_keys (service, setup->make_keys, error))
     return NULL;
   service->resident = sp_service_resident_new (service);
   listener = sp_admin_listen (service->folder, error);

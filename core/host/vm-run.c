@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/problem.h"
+#include "base/state.h"
 #include "host/admin-socket.h"
 #include "host/machine.h"
 #include "host/plugin-disk.h"
@@ -310,7 +311,7 @@ prepare (Run *run, GError **error)
 {
   const SpConfigVault *vault = sp_service_vault (run->service);
   const char *folder = sp_service_path (run->service);
-  g_autofree char *state = g_path_get_dirname (folder);
+  g_autofree char *state = sp_state_dir ();
   g_autofree char *plugins = g_build_filename (folder, SP_VAULT_PLUGINS, NULL);
   g_autofree char *sha256 = NULL;
 

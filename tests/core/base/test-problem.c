@@ -110,6 +110,18 @@ test_what_is_carried (void)
   g_assert_cmpuint (sp_problem_retry_after (limited), ==, 30);
 }
 
+/* Another program of ours says it by its exit status only. */
+static void
+test_exits_are_read_back (void)
+{
+  for (guint i = 0; i < SP_N_PROBLEMS; i++) {
+    int status = sp_problem_exit (i);
+
+    g_assert_cmpint (sp_problem_exit (sp_problem_from_exit (status)), ==, status);
+  }
+  g_assert_cmpint (sp_problem_from_exit (126), ==, SP_PROBLEM_INTERNAL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -119,5 +131,6 @@ main (int argc, char **argv)
   g_test_add_func ("/problem/unknown-is-internal", test_unknown_is_internal);
   g_test_add_func ("/problem/foreign-errors", test_foreign_errors);
   g_test_add_func ("/problem/what-is-carried", test_what_is_carried);
+  g_test_add_func ("/problem/exit-statuses-are-read-back", test_exits_are_read_back);
   return g_test_run ();
 }
