@@ -15,6 +15,7 @@
 #include "base/problem.h"
 #include "base/state.h"
 #include "host/admin-socket.h"
+#include "host/last-line.h"
 #include "host/self.h"
 #include "host/vault-record.h"
 
@@ -175,22 +176,17 @@ wait_ready (GSubprocess *process, gboolean *ret_late)
   return FALSE;
 }
 
-/* The last line of the log, which is why it ended. */
+/* The last line of its log, which is why it ended. */
 static char *
 last_words (const SpVmRunOptions *options)
 {
+  static const char prefix[] = "secret-proxy: ";
   g_autofree char *path = g_build_filename (options->dir, SP_VAULT_LOG, NULL);
-  g_autofree char *text = NULL;
-  char *line;
+  g_autofree char *line = sp_last_line (path, prefix);
 
-  if (!g_file_get_contents (path, &text, NULL, NULL))
+  if (line == NULL)
     return g_strdup ("it left no message");
-  g_strchomp (text);
-  line = strrchr (text, '\n');
-  line = line ? line + 1 : text;
-  if (g_str_has_prefix (line, "secret-proxy: "))
-    line += strlen ("secret-proxy: ");
-  return g_utf8_make_valid (line, -1);
+  return g_strdup (g_str_has_prefix (line, prefix) ? line + strlen (prefix) : line);
 }
 
 static SpProblemCode

@@ -14,6 +14,7 @@
 #include "base/problem.h"
 #include "base/state.h"
 #include "host/admin-socket.h"
+#include "host/last-line.h"
 #include "host/machine.h"
 #include "host/plugin-disk.h"
 #include "host/ready-line.h"
@@ -70,6 +71,22 @@ on_destroyed (const GError *error, gpointer data)
   ended (run, why != NULL ? why : error);
 }
 
+/* Where it never got as far as the keeper, the console may know why. */
+static void
+add_console (Run *run)
+{
+  g_autofree char *path = g_build_filename (sp_service_path (run->service), SP_VAULT_CONSOLE, NULL);
+  g_autofree char *line = sp_last_line (path, "secret-proxy: ");
+  GError *with_line;
+
+  if (line == NULL)
+    return;
+  with_line = g_error_new (run->why->domain, run->why->code, "%s; its console ends with \"%s\"",
+                           run->why->message, line);
+  g_error_free (run->why);
+  run->why = with_line;
+}
+
 /* End what is left of the machine; then it is told that it has ended, because of @why. */
 static void
 give_up (Run *run, const GError *why)
@@ -79,6 +96,8 @@ give_up (Run *run, const GError *why)
   run->why =
       why ? g_error_copy (why)
           : g_error_new_literal (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the machine has ended");
+  if (!sp_service_is_unlocked (run->service) && !sp_service_is_stopping (run->service))
+    add_console (run);
   sp_plugin_client_vm_destroy (sp_plugin_process_client (run->plugin), run->record->machine,
                                on_destroyed, run);
 }
