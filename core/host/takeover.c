@@ -246,8 +246,12 @@ static void
 propagate (const Run *run, GError **error, GError *why, gboolean undone)
 {
   const GString *left = run->takeover.left;
+  SpProblemCode code = sp_problem_code (why);
 
-  g_set_error (error, SP_PROBLEM, sp_problem_code (why), "%s; %s%s", why->message,
+  /* Whose fault it is that something of the agent's is too large. */
+  if (code == SP_PROBLEM_TOO_LARGE)
+    code = SP_PROBLEM_INTEGRITY;
+  g_set_error (error, SP_PROBLEM, code, "%s; %s%s", why->message,
                !undone        ? "the vault is the host's already: go on with 'takeover --resume'"
                : left == NULL ? "everything was taken back"
                               : "all else was taken back, but this was in vain: ",
