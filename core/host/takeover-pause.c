@@ -21,8 +21,12 @@ sp_takeover_monitor (SpTakeover *takeover, GError **error)
 
   if (takeover->monitor != NULL)
     return takeover->monitor;
-  if (source != NULL && sp_source_connect_monitor (source, &in, &out, error))
+  if (source == NULL)
+    return NULL;
+  if (sp_source_connect_monitor (source, &in, &out, error))
     takeover->monitor = sp_monitor_open (in, out, error);
+  else
+    sp_takeover_advise (error, SP_TAKEOVER_ANEW);
   return takeover->monitor;
 }
 

@@ -204,6 +204,20 @@ on_report (const SpStepReport *report, gpointer data)
 }
 
 void
+sp_takeover_advise (GError **error, const char *advice)
+{
+  SpProblemCode code =
+      error != NULL && *error != NULL ? sp_problem_code (*error) : SP_PROBLEM_INTERNAL;
+  g_autofree char *message = NULL;
+
+  if (code != SP_PROBLEM_INTEGRITY && code != SP_PROBLEM_NOT_FOUND &&
+      code != SP_PROBLEM_TOO_LARGE && code != SP_PROBLEM_UNREACHABLE)
+    return;
+  message = (*error)->message;
+  (*error)->message = g_strdup_printf ("%s; %s", message, advice);
+}
+
+void
 sp_takeover_keep_left (SpTakeover *takeover, const char *what, GError *error)
 {
   if (takeover->left == NULL)

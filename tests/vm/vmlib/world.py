@@ -295,10 +295,10 @@ class World:
             return False
 
     def owned_machine(self):
-        """The QEMU that runs on the host's side, or None."""
+        """The QEMU of the host's vault, or None; one that only looks at what this machine can do has no -kernel."""
         return next((pid for pid, argv in self._all().items()
-                     if argv and "qemu-system" in argv[0] and not any(self.staging in word for word in argv) and
-                     self._is_of_this(pid)), None)
+                     if argv and "qemu-system" in argv[0] and "-kernel" in argv and
+                     not any(self.staging in word for word in argv) and self._is_of_this(pid)), None)
 
     def agents_machine(self):
         return next((pid for pid, argv in self._all().items()
@@ -315,6 +315,10 @@ class World:
             if path.startswith(self.home + "/core/") and os.stat(f"/proc/{pid}").st_uid != self.user:
                 found.append(pid)
         return found
+
+    def resident(self):
+        """The resident process of the vault, or None."""
+        return next((pid for pid in self.residents() if self._argv(pid)[-3:-1] == ["vm", "run"]), None)
 
     def settled(self):
         """What must not run after a takeover that was taken back: nothing."""
