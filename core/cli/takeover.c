@@ -37,9 +37,12 @@ print_result (const SpCli *cli, const SpTakeoverResult *result)
 static int
 abort_it (const SpTakeoverOptions *options, GError **error)
 {
-  if (!sp_takeover_abort (options, error))
+  g_autofree char *left = NULL;
+
+  if (!sp_takeover_abort (options, &left, error))
     return 1;
-  g_printerr ("secret-proxy: the takeover was taken back\n");
+  g_printerr ("secret-proxy: the takeover was taken back%s%s\n",
+              left ? ", but this was in vain: " : "", left ? left : "");
   return 0;
 }
 

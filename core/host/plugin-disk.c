@@ -270,11 +270,16 @@ gboolean
 sp_plugin_disk_build (const SpConfigVault *vault, SpPluginCatalog *catalog, const char *path,
                       char **ret_sha256, GError **error)
 {
-  g_autofree char *tree = g_dir_make_tmp ("secret-proxy-XXXXXX", error);
+  /* Beside it, so that what a run that was killed has left is known, and goes. */
+  g_autofree char *tree = g_strconcat (path, ".tree", NULL);
   gboolean ok;
 
-  if (tree == NULL)
+  remove_tree (tree);
+  if (g_mkdir (tree, 0700) != 0) {
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_STORE, "cannot make %s: %s", tree,
+                 g_strerror (errno));
     return FALSE;
+  }
   ok = build (vault, catalog, tree, path, ret_sha256, error);
   remove_tree (tree);
   if (!ok)

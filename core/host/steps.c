@@ -14,17 +14,23 @@ sp_steps_undo (const SpStep *steps, gsize n_steps, guint last, gpointer data)
 }
 
 static gboolean
+begin_step (const SpStep *step, const SpStepWatch *watch, GError **error)
+{
+  if (watch->begin (step, watch->data, error))
+    return TRUE;
+  g_prefix_error (error, "step %u, %s: ", step->number, step->name);
+  return FALSE;
+}
+
+static gboolean
 run_step (const SpStep *step, gpointer data, const SpStepWatch *watch, GError **error)
 {
   g_autofree char *message = NULL;
   g_autoptr (GError) local = NULL;
   gboolean skipped = FALSE;
-  gint64 began;
+  gint64 began = g_get_monotonic_time ();
   SpStepReport report = { .step = step };
 
-  if (!watch->begin (step, watch->data, error))
-    return FALSE;
-  began = g_get_monotonic_time ();
   report.status = step->run (data, &message, &skipped, &local) ? SP_STEP_OK : SP_STEP_FAILED;
   if (skipped && report.status == SP_STEP_OK)
     report.status = SP_STEP_SKIPPED;
@@ -46,10 +52,13 @@ sp_steps_run (const SpStep *steps, gsize n_steps, guint from, gpointer data,
 
   *ret_undone = FALSE;
   for (gsize i = 0; i < n_steps; i++) {
+    gboolean begun;
+
     if (steps[i].number < from)
       continue;
-    final = final || steps[i].final;
-    if (run_step (&steps[i], data, watch, error))
+    begun = begin_step (&steps[i], watch, error);
+    final = final || (begun && steps[i].final);
+    if (begun && run_step (&steps[i], data, watch, error))
       continue;
     if (!final)
       sp_steps_undo (steps, n_steps, steps[i].number, data);

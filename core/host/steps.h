@@ -21,8 +21,8 @@ typedef struct {
   const char *name;
   /* What was done, or why it was skipped, as a sentence without a full stop: @ret_message (free it). */
   gboolean (*run) (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error);
-  /* Also where run() failed half-way, and more than once.  What can't be undone is told on stderr.
-   * Unset: nothing to undo. */
+  /* Also where run() failed half-way or was not called at all, and more than once.  What can't be undone
+   * is kept in @data, for people.  Unset: nothing to undo. */
   void (*undo) (gpointer data);
   gboolean final; /* once it is begun nothing is undone any more */
 } SpStep;

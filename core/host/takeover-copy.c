@@ -39,6 +39,8 @@ sp_takeover_copy (gpointer data, char **ret_message, gboolean *ret_skipped, GErr
     *ret_message = g_strdup_printf ("%.1f MB, sha256 %.12s…", (double) st.st_size / 1e6,
                                     takeover->disk_sha256);
   (void) close (fd);
+  if (!ok)
+    sp_takeover_advise (error, SP_TAKEOVER_ANEW);
   return ok;
 }
 

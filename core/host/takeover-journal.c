@@ -4,9 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -14,6 +16,7 @@
 #include "base/problem.h"
 
 #define NAME "takeover.json"
+#define TEMPORARY "." NAME "." /* as sp_file_write_private() begins it */
 #define FORMAT 1
 #define MAX_FILE 4096u
 #define MAX_DEPTH 4u
@@ -132,12 +135,21 @@ is_other (const char *name)
 static DIR *
 open_dir (int folder, const char *name)
 {
-  int fd = openat (folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+                                .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS };
+  int fd = (int) syscall (SYS_openat2, folder, name, &how, sizeof how);
   DIR *dir = fd >= 0 ? fdopendir (fd) : NULL;
 
   if (dir == NULL && fd >= 0)
     (void) close (fd);
   return dir;
+}
+
+/* What a run that died before its first journal had its name has left. */
+static gboolean
+sweep (int folder, const char *name)
+{
+  return g_str_has_prefix (name, TEMPORARY) && unlinkat (folder, name, 0) == 0;
 }
 
 gboolean
@@ -148,37 +160,73 @@ sp_takeover_folder_is_empty (int folder)
   gboolean empty = dir != NULL;
 
   while (empty && (entry = readdir (dir)) != NULL)
-    empty = !is_other (entry->d_name);
+    empty = !is_other (entry->d_name) || sweep (folder, entry->d_name);
   if (dir != NULL)
     (void) closedir (dir);
   return empty;
 }
 
-static void
-remove_in (int folder, const char *name, guint depth)
+static gboolean remove_in (DIR *dir, guint depth, GError **error);
+
+static gboolean
+remove_folder (int parent, const char *name, guint depth, GError **error)
 {
-  DIR *dir = depth < MAX_DEPTH ? open_dir (folder, name) : NULL;
-  const struct dirent *entry;
+  DIR *dir = depth < MAX_DEPTH ? open_dir (parent, name) : NULL;
+  gboolean empty;
 
   if (dir == NULL)
-    return;
-  while ((entry = readdir (dir)) != NULL) {
-    if (!is_other (entry->d_name) || (depth == 0 && strcmp (entry->d_name, NAME) == 0))
-      continue;
-    if (unlinkat (dirfd (dir), entry->d_name, 0) == 0 || errno == ENOENT)
-      continue;
-    remove_in (dirfd (dir), entry->d_name, depth + 1);
-    (void) unlinkat (dirfd (dir), entry->d_name, AT_REMOVEDIR);
-  }
+    return FALSE;
+  empty = remove_in (dir, depth, error);
   (void) closedir (dir);
+  return empty && unlinkat (parent, name, AT_REMOVEDIR) == 0;
+}
+
+static gboolean
+remove_entry (int parent, const char *name, guint depth, GError **error)
+{
+  if (unlinkat (parent, name, 0) == 0 || errno == ENOENT)
+    return TRUE;
+  /* A link or a file would be gone by now. */
+  if (errno == EISDIR && remove_folder (parent, name, depth, error))
+    return TRUE;
+  if (error != NULL && *error == NULL)
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_STORE, "cannot remove %s: %s", name,
+                 g_strerror (errno));
+  return FALSE;
+}
+
+static gboolean
+remove_in (DIR *dir, guint depth, GError **error)
+{
+  const struct dirent *entry;
+  gboolean ok = TRUE;
+
+  while ((entry = readdir (dir)) != NULL)
+    if (is_other (entry->d_name) && (depth > 0 || strcmp (entry->d_name, NAME) != 0))
+      ok = remove_entry (dirfd (dir), entry->d_name, depth + 1, error) && ok;
+  return ok;
+}
+
+gboolean
+sp_takeover_folder_clear (int folder, GError **error)
+{
+  DIR *dir = open_dir (folder, ".");
+  gboolean ok = dir != NULL && remove_in (dir, 0, error);
+
+  if (dir != NULL)
+    (void) closedir (dir);
+  return ok;
 }
 
 gboolean
 sp_takeover_folder_remove (int folder, const char *path, GError **error)
 {
-  remove_in (folder, ".", 0);
+  if (!sp_takeover_folder_clear (folder, error)) {
+    g_prefix_error (error, "%s: ", path);
+    return FALSE;
+  }
   sp_takeover_journal_remove (folder);
-  if (path == NULL || rmdir (path) == 0 || errno == ENOENT)
+  if (rmdir (path) == 0 || errno == ENOENT)
     return TRUE;
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_STORE, "cannot remove %s: %s", path,
                g_strerror (errno));

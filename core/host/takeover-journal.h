@@ -26,8 +26,10 @@ gboolean sp_takeover_journal_write (const SpTakeoverJournal *journal, int folder
 gboolean sp_takeover_journal_read (SpTakeoverJournal *ret_journal, int folder, GError **error);
 void sp_takeover_journal_remove (int folder);
 
-/* Everything in @folder but the journal, then the journal; then the folder itself at @path (NULL: it stays).  It follows
- * no link and crosses no mount. */
+/* Everything in @folder but the journal.  It follows no link and crosses no mount; the journal stays while
+ * anything else does. */
+gboolean sp_takeover_folder_clear (int folder, GError **error);
+/* The same, then the journal, then the folder itself at @path. */
 gboolean sp_takeover_folder_remove (int folder, const char *path, GError **error);
-/* Whether there is anything in it. */
+/* Whether there is nothing in it; a journal that was never whole is nothing, and goes. */
 gboolean sp_takeover_folder_is_empty (int folder);

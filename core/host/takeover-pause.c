@@ -10,6 +10,8 @@
 #define CHECKPOINT "takeover-checkpoint"
 #define SHORT_MS 10000u
 #define SAVE_MS 120000u
+#define PORT_MS 3000u
+#define PAUSE_MS 100u
 
 SpMonitor *
 sp_takeover_monitor (SpTakeover *takeover, GError **error)
@@ -19,8 +21,12 @@ sp_takeover_monitor (SpTakeover *takeover, GError **error)
 
   if (takeover->monitor != NULL)
     return takeover->monitor;
-  if (source != NULL && sp_source_connect_monitor (source, &in, &out, error))
+  if (source == NULL)
+    return NULL;
+  if (sp_source_connect_monitor (source, &in, &out, error))
     takeover->monitor = sp_monitor_open (in, out, error);
+  else
+    sp_takeover_advise (error, SP_TAKEOVER_ANEW);
   return takeover->monitor;
 }
 
@@ -77,36 +83,76 @@ sp_takeover_stop (gpointer data, char **ret_message, gboolean *ret_skipped, GErr
 
 /* ---- back --------------------------------------------------------------------------------------------- */
 
-static void
-do_or_say (SpTakeover *takeover, SpMonitorVerb verb, const char *argument, const char *what)
+static gboolean
+try_once (SpTakeover *takeover, SpMonitorVerb verb, const char *argument, GError **error)
 {
-  g_autoptr (GError) error = NULL;
-  SpMonitor *monitor = sp_takeover_monitor (takeover, &error);
+  SpMonitor *monitor = sp_takeover_monitor (takeover, error);
 
-  if (monitor == NULL || !sp_monitor_do (monitor, verb, argument, SHORT_MS, &error))
-    g_printerr ("secret-proxy: taking back: %s: %s\n", what, error->message);
+  return monitor != NULL && sp_monitor_do (monitor, verb, argument, SHORT_MS, error);
+}
+
+/* What an answer that came too late, or one to the question of a run that was killed, has spoilt, another
+ * connection mends.  A no stays a no, and where nobody listens nobody is asked twice. */
+static void
+do_or_keep (SpTakeover *takeover, SpMonitorVerb verb, const char *argument, const char *what)
+{
+  GError *error = NULL;
+
+  if (takeover->is_deaf || try_once (takeover, verb, argument, &error))
+    return;
+  if (!g_error_matches (error, SP_PROBLEM, SP_PROBLEM_CONFLICT)) {
+    g_clear_pointer (&takeover->monitor, sp_monitor_free);
+    g_clear_error (&error);
+    if (try_once (takeover, verb, argument, &error))
+      return;
+    takeover->is_deaf = !g_error_matches (error, SP_PROBLEM, SP_PROBLEM_CONFLICT);
+  }
+  sp_takeover_keep_left (takeover, what, error);
+}
+
+/* It may have it still, and can't take what it has; or a machine that is just ending has it. */
+static void
+give_port (SpTakeover *takeover, const char *port)
+{
+  gint64 end = g_get_monotonic_time () + (gint64) PORT_MS * G_TIME_SPAN_MILLISECOND;
+  gboolean given = FALSE;
+
+  if (!takeover->is_deaf)
+    (void) try_once (takeover, SP_MONITOR_RELEASE, port, NULL);
+  while (!takeover->is_deaf && !given && g_get_monotonic_time () < end) {
+    g_autoptr (GError) error = NULL;
+
+    given = try_once (takeover, SP_MONITOR_CLAIM, port, &error);
+    if (!given && !g_error_matches (error, SP_PROBLEM, SP_PROBLEM_CONFLICT))
+      break;
+    if (!given)
+      g_usleep (PAUSE_MS * G_TIME_SPAN_MILLISECOND);
+  }
+  if (!given)
+    do_or_keep (takeover, SP_MONITOR_CLAIM, port, "giving the agent's VM its port");
 }
 
 void
 sp_takeover_undo_stop (gpointer data)
 {
   SpTakeover *takeover = data;
-  g_autoptr (GError) error = NULL;
+  GError *error = NULL;
   g_autofree char *port = NULL;
 
   if (sp_takeover_source (takeover, &error) == NULL) {
-    g_printerr ("secret-proxy: taking back: the agent's VM may still be paused: %s\n",
-                error->message);
+    takeover->is_deaf = TRUE;
+    sp_takeover_keep_left (takeover, "having the agent's VM go on", error);
     return;
   }
   port = port_here (takeover);
-  if (port != NULL)
-    do_or_say (takeover, SP_MONITOR_CLAIM, port, "giving the agent's VM its port");
-  do_or_say (takeover, SP_MONITOR_GO_ON, NULL, "having the agent's VM go on");
+  do_or_keep (takeover, SP_MONITOR_GO_ON, NULL, "having the agent's VM go on");
+  if (port == NULL)
+    return;
+  give_port (takeover, port);
 }
 
 void
 sp_takeover_undo_checkpoint (gpointer data)
 {
-  do_or_say (data, SP_MONITOR_FORGET, CHECKPOINT, "removing the checkpoint");
+  do_or_keep (data, SP_MONITOR_FORGET, CHECKPOINT, "removing the checkpoint");
 }

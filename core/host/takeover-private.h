@@ -28,8 +28,10 @@ typedef struct {
   SpSource *source;
   guint16 port; /* where the agent's vault listens */
   SpMonitor *monitor;
+  gboolean is_deaf;  /* the monitor: while taking back it was tried in vain */
   char *disk_sha256; /* of the agent's disk, as copied */
   char *warning;
+  GString *left; /* what could not be taken back, for people; NULL: nothing */
 } SpTakeover;
 
 /* ---- one function a step: TRUE, or @error -------------------------------------------------------------- */
@@ -73,6 +75,11 @@ void sp_takeover_undo_start (gpointer takeover);
 
 /* Of the source, opened when it is first asked for. */
 SpSource *sp_takeover_source (SpTakeover *takeover, GError **error);
+#define SP_TAKEOVER_ANEW "have the agent run 'secret-proxy provision' anew, then start again"
+/* Add what to do, where the error is about something of the agent's. */
+void sp_takeover_advise (GError **error, const char *advice);
+/* Keep in @left that @what did not work (@error taken). */
+void sp_takeover_keep_left (SpTakeover *takeover, const char *what, GError *error);
 /* The monitor, likewise. */
 SpMonitor *sp_takeover_monitor (SpTakeover *takeover, GError **error);
 /* "…/" as --vault takes it. */

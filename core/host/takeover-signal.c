@@ -34,24 +34,28 @@ static gboolean
 check_machine (const SpTakeover *takeover, GError **error)
 {
   const SpConfigVault *vault = takeover->vault;
-  g_autoptr (SpVm) vm = NULL;
+  g_autoptr (SpVm) vm =
+      sp_vm_open (vault->vm, takeover->options->plugin_dir, takeover->folder, error);
   SpVmProbe probe = { .size = sizeof probe };
-  gboolean real;
+  gboolean good;
 
-  if (vault->allow_emulation)
-    return TRUE;
-  vm = sp_vm_open (vault->vm, takeover->options->plugin_dir, takeover->folder, error);
   if (vm == NULL || !sp_vm_probe (vm, &probe, error))
     return FALSE;
-  real = probe.acceleration == SP_VM_KVM;
-  if (!real)
+  good = probe.acceleration == SP_VM_KVM ||
+         (probe.acceleration == SP_VM_EMULATED && vault->allow_emulation);
+  if (!good && vault->allow_emulation)
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
+                 "this machine can't run a vault VM, not even emulated (%s): mend that, or see "
+                 "'secret-proxy doctor'",
+                 probe.why);
+  else if (!good)
     g_set_error (
         error, SP_PROBLEM, SP_PROBLEM_CONFIG,
         "this machine can't run a vault VM with hardware virtualisation (%s), and emulation "
         "isolates nothing: set allow-emulation = yes in [vault %s] if that is good enough",
         probe.why, vault->name);
   sp_vm_probe_clear (&probe);
-  return real;
+  return good;
 }
 
 gboolean
@@ -60,13 +64,22 @@ sp_takeover_signal (gpointer data, char **ret_message, gboolean *ret_skipped, GE
   SpTakeover *takeover = data;
   g_autofree char *text = NULL;
   g_autoptr (SpReady) ready = NULL;
+  g_autoptr (GError) local = NULL;
 
-  if (!check_trust (takeover, error) || sp_takeover_source (takeover, error) == NULL)
+  if (!check_trust (takeover, error))
     return FALSE;
+  if (sp_takeover_source (takeover, &local) == NULL) {
+    if (g_error_matches (local, SP_PROBLEM, SP_PROBLEM_NOT_FOUND))
+      sp_takeover_advise (&local, SP_TAKEOVER_ANEW ", or correct its section in the config");
+    g_propagate_error (error, g_steal_pointer (&local));
+    return FALSE;
+  }
   text = sp_source_read (takeover->source, SP_SOURCE_READY, error);
   ready = text ? sp_ready_parse (text, strlen (text), error) : NULL;
-  if (ready == NULL)
+  if (ready == NULL) {
+    sp_takeover_advise (error, SP_TAKEOVER_ANEW);
     return FALSE;
+  }
   if (ready->image == NULL) {
     g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
                          "the ready file names no image, so this is no appliance: have the agent "

@@ -25,15 +25,15 @@ sp_takeover_start (gpointer data, char **ret_message, gboolean *ret_skipped, GEr
   return TRUE;
 }
 
+/* Nothing of it is kept, so what does not end in good order is killed. */
 void
 sp_takeover_undo_start (gpointer data)
 {
   SpTakeover *takeover = data;
-  g_autoptr (GError) error = NULL;
-  gboolean ran;
+  GError *error = NULL;
 
-  if (!sp_vm_control_stop (takeover->folder, &ran, &error))
-    g_printerr ("secret-proxy: taking back: stopping the vault: %s\n", error->message);
+  if (!sp_vm_control_end (takeover->folder, &error))
+    sp_takeover_keep_left (takeover, "ending the vault", error);
 }
 
 gboolean

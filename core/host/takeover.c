@@ -80,6 +80,8 @@ run_free (Run *run)
   g_free (takeover->folder);
   g_free (takeover->disk_sha256);
   g_free (takeover->warning);
+  if (takeover->left != NULL)
+    g_string_free (takeover->left, TRUE);
   sp_takeover_journal_clear (&run->journal);
   g_free (run);
 }
@@ -145,12 +147,27 @@ run_new (const SpTakeoverOptions *options, const SpStep *steps, gsize n_steps, G
   return g_steal_pointer (&run);
 }
 
+/* Of what was interrupted; one by `create` has no source. */
+static gboolean
+is_of_create (const Run *run)
+{
+  SpTakeoverJournal journal = { 0 };
+  gboolean is = sp_takeover_journal_read (&journal, run->takeover.fd, NULL) && *journal.source == 0;
+
+  sp_takeover_journal_clear (&journal);
+  return is;
+}
+
 static gboolean
 check_new (const Run *run, GError **error)
 {
   const SpTakeover *takeover = &run->takeover;
 
-  if (sp_takeover_journal_exists (takeover->fd))
+  if (sp_takeover_journal_exists (takeover->fd) && is_of_create (run))
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
+                 "making vault %s was interrupted: 'secret-proxy create %s' begins again",
+                 takeover->vault->name, takeover->vault->name);
+  else if (sp_takeover_journal_exists (takeover->fd))
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
                  "a takeover of vault %s was interrupted: finish it with 'takeover --resume', or "
                  "take it back with 'takeover --abort'",
@@ -186,13 +203,38 @@ on_report (const SpStepReport *report, gpointer data)
   run->takeover.options->report (report, (guint) run->n_steps, run->takeover.options->data);
 }
 
+void
+sp_takeover_advise (GError **error, const char *advice)
+{
+  SpProblemCode code =
+      error != NULL && *error != NULL ? sp_problem_code (*error) : SP_PROBLEM_INTERNAL;
+  g_autofree char *message = NULL;
+
+  if (code != SP_PROBLEM_INTEGRITY && code != SP_PROBLEM_NOT_FOUND &&
+      code != SP_PROBLEM_TOO_LARGE && code != SP_PROBLEM_UNREACHABLE)
+    return;
+  message = (*error)->message;
+  (*error)->message = g_strdup_printf ("%s; %s", message, advice);
+}
+
+void
+sp_takeover_keep_left (SpTakeover *takeover, const char *what, GError *error)
+{
+  if (takeover->left == NULL)
+    takeover->left = g_string_new (NULL);
+  else
+    g_string_append (takeover->left, "; ");
+  g_string_append_printf (takeover->left, "%s: %s", what, error->message);
+  g_error_free (error);
+}
+
 static void
 remove_folder (Run *run)
 {
-  g_autoptr (GError) error = NULL;
+  GError *error = NULL;
 
   if (!sp_takeover_folder_remove (run->takeover.fd, run->takeover.folder, &error))
-    g_printerr ("secret-proxy: taking back: %s\n", error->message);
+    sp_takeover_keep_left (&run->takeover, "removing the vault", error);
 }
 
 static SpTakeoverResult *
@@ -215,11 +257,19 @@ result_of (Run *run, GError **error)
 
 /* What a person must know beside what went wrong: where that leaves things. */
 static void
-propagate (GError **error, GError *why, gboolean undone)
+propagate (const Run *run, GError **error, GError *why, gboolean undone)
 {
-  g_set_error (error, SP_PROBLEM, sp_problem_code (why), "%s; %s", why->message,
-               undone ? "everything was taken back"
-                      : "the vault is the host's already: go on with 'takeover --resume'");
+  const GString *left = run->takeover.left;
+  SpProblemCode code = sp_problem_code (why);
+
+  /* Whose fault it is that something of the agent's is too large. */
+  if (code == SP_PROBLEM_TOO_LARGE)
+    code = SP_PROBLEM_INTEGRITY;
+  g_set_error (error, SP_PROBLEM, code, "%s; %s%s", why->message,
+               !undone        ? "the vault is the host's already: go on with 'takeover --resume'"
+               : left == NULL ? "everything was taken back"
+                              : "all else was taken back, but this was in vain: ",
+               undone && left != NULL ? left->str : "");
   g_error_free (why);
 }
 
@@ -236,7 +286,7 @@ run_from (Run *run, guint from, GError **error)
   }
   if (undone)
     remove_folder (run);
-  propagate (error, g_steal_pointer (&local), undone);
+  propagate (run, error, g_steal_pointer (&local), undone);
   return NULL;
 }
 
@@ -309,13 +359,13 @@ sp_takeover_resume (const SpTakeoverOptions *options, GError **error)
     return NULL;
   if (run->journal.step >= SP_TAKEOVER_FINAL)
     return go_on (run, error) ? run_from (run, run->journal.step, error) : NULL;
-  /* What was copied and made may be half-made: begin again, with new keys. */
+  /* What was copied and made may be half-made: begin again, with new keys, and nothing of the old. */
   take_back (run);
-  return run_from (run, 1, error);
+  return sp_takeover_folder_clear (run->takeover.fd, error) ? run_from (run, 1, error) : NULL;
 }
 
 gboolean
-sp_takeover_abort (const SpTakeoverOptions *options, GError **error)
+sp_takeover_abort (const SpTakeoverOptions *options, char **ret_left, GError **error)
 {
   g_autoptr (Run) run = run_new (options, takeover_steps, G_N_ELEMENTS (takeover_steps), error);
 
@@ -330,6 +380,7 @@ sp_takeover_abort (const SpTakeoverOptions *options, GError **error)
     return FALSE;
   }
   take_back (run);
+  *ret_left = run->takeover.left ? g_strdup (run->takeover.left->str) : NULL;
   return sp_takeover_folder_remove (run->takeover.fd, run->takeover.folder, error);
 }
 
@@ -343,7 +394,10 @@ clear_interrupted (Run *run, GError **error)
       *run->journal.source != 0)
     return TRUE;
   take_back (run);
-  return sp_takeover_folder_remove (run->takeover.fd, NULL, error);
+  if (!sp_takeover_folder_clear (run->takeover.fd, error))
+    return FALSE;
+  sp_takeover_journal_remove (run->takeover.fd);
+  return TRUE;
 }
 
 SpTakeoverResult *

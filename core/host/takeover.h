@@ -35,7 +35,8 @@ SpTakeoverResult *sp_takeover_run (const SpTakeoverOptions *options, GError **er
 /* Finish an interrupted one: from its step 11 on where it had come so far, else from the start again.
  * SP_PROBLEM_NOT_FOUND: none is interrupted. */
 SpTakeoverResult *sp_takeover_resume (const SpTakeoverOptions *options, GError **error);
-/* Take it back; SP_PROBLEM_CONFLICT where it had come to step 11. */
-gboolean sp_takeover_abort (const SpTakeoverOptions *options, GError **error);
+/* Take it back; SP_PROBLEM_CONFLICT where it had come to step 11.  @ret_left: what could not be taken back
+ * at the agent's side, for people; NULL: nothing. */
+gboolean sp_takeover_abort (const SpTakeoverOptions *options, char **ret_left, GError **error);
 
 SpTakeoverResult *sp_create_run (const SpTakeoverOptions *options, GError **error);

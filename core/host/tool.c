@@ -1,12 +1,23 @@
 /* tool.c - tool.h */
 #include "host/tool.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/harden.h"
 #include "base/problem.h"
 
 #define MAX_WORDS 400
+
+/* Nothing is left that goes on writing when this process is killed. */
+static void
+in_child (gpointer parent)
+{
+  if (prctl (PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid () != GPOINTER_TO_INT (parent))
+    _exit (126);
+}
 
 gboolean
 sp_tool_run (const char *const *argv, const char *package, GError **error)
@@ -24,6 +35,7 @@ sp_tool_run (const char *const *argv, const char *package, GError **error)
     return FALSE;
   }
   g_subprocess_launcher_set_environ (launcher, environment);
+  g_subprocess_launcher_set_child_setup (launcher, in_child, GINT_TO_POINTER (getpid ()), NULL);
   process = g_subprocess_launcher_spawnv (launcher, argv, error);
   if (process == NULL || !g_subprocess_communicate_utf8 (process, NULL, NULL, &out, NULL, error))
     return FALSE;

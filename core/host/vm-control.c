@@ -21,6 +21,8 @@
 
 #define START_MS 240000
 #define STOP_MS 90000
+#define END_MS 10000
+#define KILL_MS 5000
 #define MAX_LINE 4096u
 #define MAX_LOG (1024 * 1024)
 #define SYSTEMCTL "/usr/bin/systemctl"
@@ -164,7 +166,9 @@ wait_ready (GSubprocess *process, gboolean *ret_late)
     gssize n;
 
     *ret_late = left <= 0;
-    if (left <= 0 || poll (&one, 1, (int) left) <= 0)
+    if (left <= 0)
+      return FALSE;
+    if (poll (&one, 1, (int) left) <= 0)
       continue;
     n = read (fd, line + length, sizeof line - length);
     if (n <= 0)
@@ -197,6 +201,19 @@ code_of (GSubprocess *process)
   return sp_problem_from_exit (status);
 }
 
+/* Its end closes its stdout, which no child of it has. */
+static void
+end_child (GSubprocess *process)
+{
+  GInputStream *out = g_subprocess_get_stdout_pipe (process);
+  struct pollfd one = { g_unix_input_stream_get_fd (G_UNIX_INPUT_STREAM (out)), 0, 0 };
+
+  g_subprocess_send_signal (process, SIGTERM);
+  if (poll (&one, 1, END_MS) <= 0)
+    g_subprocess_force_exit (process);
+  (void) g_subprocess_wait (process, NULL, NULL);
+}
+
 static gboolean
 start_here (const SpVmRunOptions *options, GError **error)
 {
@@ -208,8 +225,7 @@ start_here (const SpVmRunOptions *options, GError **error)
     return FALSE;
   if (wait_ready (process, &late))
     return TRUE;
-  g_subprocess_send_signal (process, SIGTERM);
-  (void) g_subprocess_wait (process, NULL, NULL);
+  end_child (process);
   why = last_words (options);
   g_set_error (error, SP_PROBLEM, late ? SP_PROBLEM_TIMED_OUT : code_of (process), "%s%s",
                late ? "the vault was not unlocked in time: " : "", why);
@@ -230,14 +246,15 @@ sp_vm_control_start (const SpVmRunOptions *options, GError **error)
 /* ---- stop ------------------------------------------------------------------------------------------- */
 
 static gboolean
-wait_gone (int pid_fd, GError **error)
+end_by (int pid_fd, int number, int ms, GError **error)
 {
   struct pollfd one = { pid_fd, POLLIN, 0 };
 
-  if (poll (&one, 1, STOP_MS) > 0)
+  (void) syscall (SYS_pidfd_send_signal, pid_fd, number, NULL, 0);
+  if (poll (&one, 1, ms) > 0)
     return TRUE;
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_TIMED_OUT,
-               "the vault's resident process has not ended for %d s", STOP_MS / 1000);
+               "the vault's resident process has not ended for %d s", ms / 1000);
   return FALSE;
 }
 
@@ -255,20 +272,41 @@ open_holder (int folder)
   return -1;
 }
 
-gboolean
-sp_vm_control_stop (const char *path, gboolean *ret_ran, GError **error)
+/* -1: none runs. */
+static int
+open_holder_at (const char *path)
 {
   int folder = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
   int holder = folder >= 0 ? open_holder (folder) : -1;
+
+  if (folder >= 0)
+    (void) close (folder);
+  return holder;
+}
+
+gboolean
+sp_vm_control_stop (const char *path, gboolean *ret_ran, GError **error)
+{
+  int holder = open_holder_at (path);
   gboolean gone = TRUE;
 
   *ret_ran = holder >= 0;
   if (holder >= 0) {
-    (void) syscall (SYS_pidfd_send_signal, holder, SIGTERM, NULL, 0);
-    gone = wait_gone (holder, error);
+    gone = end_by (holder, SIGTERM, STOP_MS, error);
     (void) close (holder);
   }
-  if (folder >= 0)
-    (void) close (folder);
+  return gone;
+}
+
+gboolean
+sp_vm_control_end (const char *path, GError **error)
+{
+  int holder = open_holder_at (path);
+  gboolean gone = TRUE;
+
+  if (holder >= 0) {
+    gone = end_by (holder, SIGTERM, END_MS, NULL) || end_by (holder, SIGKILL, KILL_MS, error);
+    (void) close (holder);
+  }
   return gone;
 }

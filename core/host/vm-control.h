@@ -12,5 +12,7 @@
 gboolean sp_vm_control_start (const SpVmRunOptions *options, GError **error);
 /* In good order; TRUE once the process has ended, also where none ran (@ret_ran). */
 gboolean sp_vm_control_stop (const char *path, gboolean *ret_ran, GError **error);
+/* The same where nothing of the vault is kept: what does not end soon is killed. */
+gboolean sp_vm_control_end (const char *path, GError **error);
 /* Whether a resident process of @folder answers. */
 gboolean sp_vm_control_runs (const char *folder);

@@ -116,12 +116,15 @@ static char *
 find_version (const SpQemu *qemu, GError **error)
 {
   const char *const argv[] = { qemu->program, "--version", NULL };
-  g_autoptr (GSubprocess) child = g_subprocess_newv (argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE, error);
+  g_autoptr (GError) local = NULL;
+  g_autoptr (GSubprocess) child = g_subprocess_newv (argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE, &local);
   g_autoptr (GBytes) head = NULL;
   g_autofree char *text = NULL;
 
   if (child == NULL) {
-    g_prefix_error (error, "there is no QEMU: ");
+    g_set_error (error, SP_ERROR, SP_ERROR_CONFIG,
+                 "there is no QEMU: %s; install qemu-system-x86, or name the program with `qemu`",
+                 local->message);
     return NULL;
   }
   head = g_input_stream_read_bytes (g_subprocess_get_stdout_pipe (child), 512, NULL, NULL);

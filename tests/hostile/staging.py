@@ -217,7 +217,7 @@ STAGINGS = [
     ("monitor-is-a-fifo", fifo(MONITOR), 2, "integrity"),
     ("monitor-served-by-root", served_by_root, 2, "integrity"),
     ("monitor-dead", dead, 2, "unreachable"),
-    ("monitor-silent", silent, 2, "unreachable"),
+    ("monitor-silent", silent, 2, "timed-out"),
     ("disk-missing", lambda folder, uid: clear(folder, DISK) and None, 5, "not-found"),
     ("disk-is-a-link", link(DISK, "/etc/shadow"), 5, "integrity"),
     ("disk-is-a-hard-link", hard_link(DISK), 5, "integrity"),

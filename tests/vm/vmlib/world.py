@@ -4,6 +4,7 @@ The programs are copied into the scenario's own folder, as installed ones would
 lie in /usr: the agent must be able to run them wherever the build tree is.
 What must stay true: what a scenario started is ended by it, and just that.
 """
+import http.client
 import json
 import os
 import shutil
@@ -201,6 +202,57 @@ class World:
         return subprocess.Popen(self.host_argv("--json", "takeover", "agent", *more), stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=self.host_env)
 
+    def kill_takeover(self, step, *more, delay=None):
+        """Start it, and end it by SIGKILL when the line of `step` is out (0: at once), or `delay` seconds later."""
+        process = self.start_takeover(*more)
+        seen = 0
+        while seen < step:
+            line = process.stdout.readline()
+            assert line, f"the takeover ended by itself: {process.stderr.read().decode()}"
+            seen = json.loads(line).get("step", seen)
+        if delay:
+            try:
+                process.wait(delay)
+            except subprocess.TimeoutExpired:
+                pass
+        process.kill()
+        rest = process.stdout.read().decode().splitlines()
+        process.stderr.close()
+        process.stdout.close()
+        process.wait()
+        return max([seen, *(json.loads(line).get("step", 0) for line in rest if line.startswith("{"))])
+
+    def kill_before_its_line(self, step, *more):
+        """The same when `step` is done and the next one can't have begun: the line of `step` finds no room in the pipe."""
+        reading, writing = os.pipe()
+        process = subprocess.Popen(self.host_argv("--json", "takeover", "agent", *more), stdout=writing, stderr=subprocess.DEVNULL,
+                                   stdin=subprocess.DEVNULL, env=self.host_env)
+        with os.fdopen(reading, encoding="utf-8") as lines:
+            while json.loads(lines.readline())["step"] < step - 1:
+                pass
+            os.set_blocking(writing, False)
+            try:
+                while True:
+                    os.write(writing, b"\n" * 4096)
+            except BlockingIOError:
+                os.set_blocking(writing, True)
+            until(lambda: self._writes_to(process.pid, 1), f"the end of step {step}", timeout=60)
+            process.kill()
+            process.wait()
+            os.close(writing)
+
+    @staticmethod
+    def _writes_to(pid, number):
+        """Whether a process stands in write(2) to its descriptor `number`."""
+        with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
+            return file.read().split()[:2] == ["1", hex(number)]
+
+    def abort(self):
+        return self.takeover("--abort")
+
+    def resume(self):
+        return self.takeover("--resume")
+
     @property
     def vault(self):
         return os.path.join(self.state, "default")
@@ -233,19 +285,50 @@ class World:
     def _all(self):
         return {int(entry): self._argv(entry) for entry in os.listdir("/proc") if entry.isdigit()}
 
+    def _is_of_this(self, pid):
+        """Whether a process has anything of this scenario open, or names it."""
+        if any(self.home in word for word in self._argv(pid)):
+            return True
+        try:
+            return any(os.readlink(f"/proc/{pid}/fd/{fd}").startswith(self.home) for fd in os.listdir(f"/proc/{pid}/fd"))
+        except OSError:
+            return False
+
     def owned_machine(self):
-        """The QEMU that a resident process of this scenario has started, or None."""
+        """The QEMU of the host's vault, or None; one that only looks at what this machine can do has no -kernel."""
         return next((pid for pid, argv in self._all().items()
-                     if argv and "qemu-system" in argv[0] and
-                     any(self.home in " ".join(self._argv(parent)) for parent in processes.ancestors(pid))), None)
+                     if argv and "qemu-system" in argv[0] and "-kernel" in argv and
+                     not any(self.staging in word for word in argv) and self._is_of_this(pid)), None)
 
     def agents_machine(self):
         return next((pid for pid, argv in self._all().items()
                      if argv and "qemu-system" in argv[0] and any(self.staging in word for word in argv)), None)
 
     def residents(self):
-        """Everything of this scenario that runs on the host's side."""
-        return [pid for pid, argv in self._all().items() if argv and argv[0].startswith(self.home + "/core/")]
+        """Every process of our programs on the host's side, whatever it calls itself."""
+        found = []
+        for pid in self._all():
+            try:
+                path = os.readlink(f"/proc/{pid}/exe")
+            except OSError:
+                continue
+            if path.startswith(self.home + "/core/") and os.stat(f"/proc/{pid}").st_uid != self.user:
+                found.append(pid)
+        return found
+
+    def resident(self):
+        """The resident process of the vault, or None."""
+        return next((pid for pid in self.residents() if self._argv(pid)[-3:-1] == ["vm", "run"]), None)
+
+    def settled(self):
+        """What must not run after a takeover that was taken back: nothing."""
+        until(lambda: not self.residents() and not self.owned_machine(), "the end of what the takeover has started", timeout=20)
+
+    def left(self):
+        """Every file of the state folder that is not of an image."""
+        return sorted(os.path.relpath(os.path.join(folder, name), self.state)
+                      for folder, folders, names in os.walk(self.state) for name in [*names, *folders]
+                      if os.path.relpath(os.path.join(folder, name), self.state).split("/")[0] != "images")
 
     def console(self):
         with open(os.path.join(self.vault, "console.log"), encoding="utf-8", errors="replace") as file:
@@ -253,13 +336,14 @@ class World:
 
     def health(self, port=None, timeout=2.0):
         """What /health says over plain HTTP; None: nothing."""
-        import http.client
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=timeout)
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=timeout)
             connection.request("GET", "/health")
             return json.loads(connection.getresponse().read())
         except (OSError, ValueError, http.client.HTTPException):
             return None
+        finally:
+            connection.close()
 
     def close(self):
         self.host("--vault", self.vault + "/", "vm", "stop")
