@@ -8,9 +8,12 @@
 #include <unistd.h>
 
 #include "base/config.h"
+#include "base/state.h"
 #include "cli/admin.h"
 #include "host/agent-file.h"
 #include "cli/output.h"
+#include "host/image-set.h"
+#include "host/vm.h"
 #include "plugin/info.h"
 
 typedef enum { OK, WARN, FAILED } Status;
@@ -90,6 +93,79 @@ check_plugins (Doctor *doctor)
     else
       note (doctor, check, FAILED, "%s", entry->error->message);
   }
+}
+
+/* What a vm plugin finds out by running a guest, not by opening a device. */
+static void
+probe_machines (Doctor *doctor, const SpConfigVault *vault, const char *folder, const char *check)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SpVm) vm =
+      sp_vm_open (vault->vm, sp_cli_get (doctor->cli, "plugin-dir"), folder, &error);
+  SpVmProbe probe = { .size = sizeof probe };
+
+  if (vm == NULL || !sp_vm_probe (vm, &probe, &error)) {
+    note (doctor, check, FAILED, "%s", error->message);
+    return;
+  }
+  note (doctor, check,
+        probe.acceleration == SP_VM_KVM ? OK
+        : vault->allow_emulation        ? WARN
+                                        : FAILED,
+        "%s; %s", probe.version, probe.why);
+  sp_vm_probe_clear (&probe);
+}
+
+/* In a folder of its own, as plugins want one; it is empty afterwards. */
+static void
+check_machine_of (Doctor *doctor, const SpConfigVault *vault)
+{
+  g_autofree char *check = g_strconcat ("machine of ", vault->name, NULL);
+  g_autofree char *folder = g_dir_make_tmp ("secret-proxy-XXXXXX", NULL);
+  g_autofree char *own = NULL;
+
+  if (folder == NULL) {
+    note (doctor, check, FAILED, "no folder can be made for trying");
+    return;
+  }
+  probe_machines (doctor, vault, folder, check);
+  own = g_strdup_printf ("%s/vm-%s", folder, vault->vm->name);
+  (void) rmdir (own);
+  (void) rmdir (folder);
+}
+
+static void
+check_image (Doctor *doctor)
+{
+  g_autofree char *state = sp_state_dir ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SpImageSet) image = sp_image_set_find (state, NULL, &error);
+
+  if (image != NULL)
+    note (doctor, "image", OK, "the newest image is %.12s…, version %s", image->id, image->version);
+  else
+    note (doctor, "image", WARN, "%s", error->message);
+}
+
+/* Only where the config file wants machines. */
+static void
+check_machines (Doctor *doctor)
+{
+  g_autoptr (SpPluginCatalog) catalog =
+      sp_plugin_catalog_new (sp_cli_get (doctor->cli, "plugin-dir"));
+  g_autoptr (SpConfig) config = sp_config_read (sp_cli_get (doctor->cli, "config"),
+                                                sp_plugin_catalog_describe, catalog, NULL);
+  const SpConfigVault *const *vault = config ? sp_config_vaults (config) : NULL;
+  gboolean wanted = FALSE;
+
+  for (; vault != NULL && *vault != NULL; vault++) {
+    if ((*vault)->vm == NULL)
+      continue;
+    wanted = TRUE;
+    check_machine_of (doctor, *vault);
+  }
+  if (wanted)
+    check_image (doctor);
 }
 
 static void
@@ -182,9 +258,10 @@ check_agent_file (Doctor *doctor)
 int
 sp_cli_doctor (SpCli *cli, GError **error)
 {
-  static void (*const checks[]) (Doctor *) = { check_config,        check_plugins,    check_tls,
-                                               check_locked_memory, check_core_dumps, check_clock,
-                                               check_vault,         check_agent_file };
+  static void (*const checks[]) (Doctor *) = {
+    check_config,     check_plugins, check_machines, check_tls,       check_locked_memory,
+    check_core_dumps, check_clock,   check_vault,    check_agent_file
+  };
   static const SpColumn columns[] = { { "CHECK", "check", SP_COLUMN_TEXT },
                                       { "STATUS", "status", SP_COLUMN_TEXT },
                                       { "MESSAGE", "message", SP_COLUMN_TEXT } };

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "cli/output.h"
-#include "host/image-tool.h"
+#include "host/image-judge.h"
 
 #define NOT_OK 9
 
@@ -31,16 +31,6 @@ open_image (const char *path, GError **error)
     g_set_error (error, G_IO_ERROR, (gint) g_io_error_from_errno (saved), "cannot open %s: %s",
                  shown, g_strerror (saved));
   return -1;
-}
-
-static GPtrArray *
-check (int fd, GError **error)
-{
-  g_autoptr (GPtrArray) findings = sp_image_check (fd, &sp_image_default_limits, error);
-
-  if (findings == NULL || !sp_image_tool_check (fd, findings, error))
-    return NULL;
-  return g_steal_pointer (&findings);
 }
 
 static JsonArray *
@@ -87,7 +77,7 @@ sp_cli_image_check (SpCli *cli, GError **error)
 
   if (fd < 0)
     return 1;
-  findings = check (fd, error);
+  findings = sp_image_judge (fd, error);
   (void) close (fd);
   if (findings == NULL)
     return 1;

@@ -10,6 +10,7 @@
 
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "host/image-judge.h"
 #include "host/monitor.h"
 #include "plugin/info.h"
 #include "sp-build.h"
@@ -73,9 +74,11 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
   int status = 0;
 
-  /* A child of ours, see host/monitor.h; it gives up all that it has before anything else. */
+  /* Children of ours, see host/confine.h; they give up all that they have before anything else. */
   if (argc == 2 && g_str_equal (argv[1], "--monitor-child"))
     return sp_monitor_child_main ();
+  if (argc >= 2 && g_str_equal (argv[1], "--image-child"))
+    return sp_image_child_main (argc - 2, argv + 2);
   /* A child of ours that describes a plugin, where there is no secret-proxyd: plugin/info.h. */
   if (argc == 3 && g_str_equal (argv[1], "--describe"))
     return sp_plugin_describe_main (argv[2], DESCRIBE_FD);

@@ -1,16 +1,11 @@
 /* image-tool.c - image-tool.h with `qemu-img check` */
 #include "host/image-tool.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "base/problem.h"
 #include "base/text.h"
-#include "host/image-private.h"
 #include "host/sandbox.h"
 
 #define TOOL "qemu-img"
@@ -31,57 +26,6 @@ add (GPtrArray *findings, const char *code, char *message)
   finding->code = code;
   finding->message = message;
   g_ptr_array_add (findings, finding);
-}
-
-static gboolean
-fail_errno (GError **error, const char *what)
-{
-  int saved = errno;
-
-  g_set_error (error, G_IO_ERROR, (gint) g_io_error_from_errno (saved), "cannot %s: %s", what,
-               g_strerror (saved));
-  return FALSE;
-}
-
-/* ---- the copy --------------------------------------------------------------------------------------------- */
-
-static gboolean
-seal (int copy, guint64 length, GError **error)
-{
-  const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
-
-  if (ftruncate (copy, (off_t) length) != 0 || fcntl (copy, F_ADD_SEALS, seals) != 0)
-    return fail_errno (error, "seal the copy of the image's tables");
-  return TRUE;
-}
-
-/* The tables, in a file of the same length that is a hole otherwise. */
-static gboolean
-copy_tables (int fd, int copy, GPtrArray *findings, GError **error)
-{
-  g_auto (SpImageScan) scan = { 0 };
-
-  if (!sp_image_scan_init (&scan, fd, &sp_image_default_limits, error))
-    return FALSE;
-  scan.copy = copy;
-  if (!sp_image_scan_all (&scan, error))
-    return FALSE;
-  if (scan.findings->len == 0 && !seal (copy, scan.file_size, error))
-    return FALSE;
-  g_ptr_array_extend_and_steal (findings, g_steal_pointer (&scan.findings));
-  return TRUE;
-}
-
-/* What the tool will see is looked at itself, as the file may have changed meanwhile. */
-static gboolean
-check_again (int copy, GPtrArray *findings, GError **error)
-{
-  g_autoptr (GPtrArray) own = sp_image_check (copy, &sp_image_default_limits, error);
-
-  if (own == NULL)
-    return FALSE;
-  g_ptr_array_extend_and_steal (findings, g_steal_pointer (&own));
-  return TRUE;
 }
 
 /* ---- the tool --------------------------------------------------------------------------------------------- */
@@ -150,38 +94,13 @@ judge (const SpSandboxResult *result, GPtrArray *findings)
                           TOOL, MAX (n_errors, 1)));
 }
 
-static gboolean
-check_copy (int fd, int copy, GPtrArray *findings, GError **error)
+gboolean
+sp_image_tool_run (int tables, GPtrArray *findings, GError **error)
 {
-  g_autoptr (SpSandboxResult) result = NULL;
+  g_autoptr (SpSandboxResult) result = run (tables, error);
 
-  if (!copy_tables (fd, copy, findings, error))
-    return FALSE;
-  if (findings->len > 0)
-    return TRUE;
-  if (!check_again (copy, findings, error))
-    return FALSE;
-  if (findings->len > 0)
-    return TRUE;
-  result = run (copy, error);
   if (result == NULL)
     return FALSE;
   judge (result, findings);
   return TRUE;
-}
-
-gboolean
-sp_image_tool_check (int fd, GPtrArray *findings, GError **error)
-{
-  gboolean done;
-  int copy;
-
-  if (findings->len > 0)
-    return TRUE;
-  copy = memfd_create ("image-tables", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (copy < 0)
-    return fail_errno (error, "make a file in memory");
-  done = check_copy (fd, copy, findings, error);
-  (void) close (copy);
-  return done;
 }

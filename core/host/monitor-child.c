@@ -1,85 +1,32 @@
-/* monitor-child.c - the process that reads what the agent's monitor says
- *
- * It gives up everything before it reads the first byte: it is a user that owns nothing, has its three
- * descriptors and /dev/null, can open no other, start no process, write no file, and has little memory
- * and processor time.  What it can still do is to answer its parent.
- *
- * What must stay true: where one of these can't be given up, not a byte is read.
- */
+/* monitor-child.c - the process that reads what the agent's monitor says: confined (confine.h) before it
+ * reads the first byte */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/harden.h"
-#include "base/user.h"
+#include "host/confine.h"
 #include "host/monitor-private.h"
-#include "sp-build.h"
 
 #define MAX_MEMORY (128u * 1024u * 1024u) /* of addresses; the worst line takes a third */
 #define MAX_SECONDS 10u                   /* of processor time */
 
-/* ---- giving up ---------------------------------------------------------------------------------------- */
-
-static gboolean
-keep_three_descriptors (void)
-{
-  int null = open ("/dev/null", O_RDWR | O_CLOEXEC);
-
-  if (null < 0)
-    return FALSE;
-  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-    if (dup2 (null, fd) < 0)
-      return FALSE;
-  for (int fd = SP_MONITOR_CONTROL_FD; fd <= SP_MONITOR_OUT_FD; fd++)
-    if (fcntl (fd, F_SETFD, FD_CLOEXEC) != 0)
-      return FALSE;
-  for (int fd = SP_MONITOR_IN_FD; fd <= SP_MONITOR_OUT_FD; fd++)
-    if (fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK) != 0)
-      return FALSE;
-  return close_range (SP_MONITOR_OUT_FD + 1, ~0u, 0) == 0;
-}
-
-static gboolean
-limit (void)
-{
-  static const struct {
-    __rlimit_resource_t resource;
-    rlim_t most;
-  } limits[] = {
-    /* A sanitizer maps terabytes. */
-    { RLIMIT_AS, SP_NOT_DUMPABLE ? MAX_MEMORY : RLIM_INFINITY },
-    { RLIMIT_CPU, MAX_SECONDS },
-    { RLIMIT_FSIZE, 0 },
-    { RLIMIT_CORE, 0 },
-    { RLIMIT_NPROC, 0 },
-    { RLIMIT_MEMLOCK, 0 },
-    { RLIMIT_NOFILE, 0 },
-  };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (limits); i++) {
-    const struct rlimit most = { limits[i].most, limits[i].most };
-
-    if (setrlimit (limits[i].resource, &most) != 0)
-      return FALSE;
-  }
-  return TRUE;
-}
-
 static gboolean
 give_up_everything (void)
 {
-  uid_t uid = sp_user_for ("monitor");
+  const SpConfinement confinement = {
+    .name = "sp-monitor",
+    .purpose = "monitor",
+    .last_fd = SP_MONITOR_OUT_FD,
+    .max_memory = MAX_MEMORY,
+    .max_seconds = MAX_SECONDS,
+  };
 
-  sp_harden ("sp-monitor");
-  /* Becoming another user undoes the last two: its death with the parent, and its privacy. */
-  return chdir ("/") == 0 && keep_three_descriptors () && sp_user_become (uid) &&
-         prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 &&
-         (!SP_NOT_DUMPABLE || prctl (PR_SET_DUMPABLE, 0, 0, 0, 0) == 0) && limit ();
+  for (int fd = SP_MONITOR_IN_FD; fd <= SP_MONITOR_OUT_FD; fd++)
+    if (fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK) != 0)
+      return FALSE;
+  return sp_confine (&confinement);
 }
 
 /* ---- parent --------------------------------------------------------------------------------------------- */

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/harden.h"
 #include "base/problem.h"
+#include "host/confine.h"
 #include "host/monitor-private.h"
 
 /* How much longer than the child's own deadline is waited for it; and for it to start. */
@@ -87,13 +87,8 @@ set_failure (const SpMonitorReply *reply, const char *advice, GError **error)
 static int
 end_child (SpMonitor *monitor)
 {
-  int status = 0;
+  int status = monitor->pid != 0 ? sp_confined_end (monitor->pid) : 0;
 
-  if (monitor->pid == 0)
-    return 0;
-  (void) kill (monitor->pid, SIGKILL);
-  while (waitpid (monitor->pid, &status, 0) < 0 && errno == EINTR)
-    ;
   monitor->pid = 0;
   return status;
 }
@@ -101,9 +96,7 @@ end_child (SpMonitor *monitor)
 static gboolean
 start_child (SpMonitor *monitor, int in, int out, GError **error)
 {
-  const char *const argv[] = { "/proc/self/exe", "--monitor-child", NULL };
-  const int targets[] = { SP_MONITOR_CONTROL_FD, SP_MONITOR_IN_FD, SP_MONITOR_OUT_FD };
-  g_auto (GStrv) environment = sp_clean_environment ();
+  const char *argv[] = { NULL, "--monitor-child", NULL };
   int pair[2];
   gboolean started;
 
@@ -113,10 +106,7 @@ start_child (SpMonitor *monitor, int in, int out, GError **error)
     return FALSE;
   }
   monitor->socket = pair[0];
-  started = g_spawn_async_with_pipes_and_fds (
-      NULL, argv, (const char *const *) environment, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, -1, -1,
-      -1, (const int[]){ pair[1], in, out }, targets, G_N_ELEMENTS (targets), &monitor->pid, NULL,
-      NULL, NULL, error);
+  started = sp_confined_spawn (argv, (const int[]){ pair[1], in, out }, 3, &monitor->pid, error);
   (void) close (pair[1]);
   return started;
 }

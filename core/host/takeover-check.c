@@ -8,20 +8,17 @@
 #include <unistd.h>
 
 #include "base/problem.h"
-#include "host/image-tool.h"
-#include "host/image.h"
+#include "host/image-judge.h"
 #include "host/takeover-private.h"
 
 static gboolean
 check (int fd, GError **error)
 {
-  g_autoptr (GPtrArray) findings = sp_image_check (fd, &sp_image_default_limits, error);
+  g_autoptr (GPtrArray) findings = sp_image_judge (fd, error);
   const SpImageFinding *first;
 
-  if (findings == NULL || (findings->len == 0 && !sp_image_tool_check (fd, findings, error)))
-    return FALSE;
-  if (findings->len == 0)
-    return TRUE;
+  if (findings == NULL || findings->len == 0)
+    return findings != NULL;
   first = g_ptr_array_index (findings, 0);
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
                "the agent's disk is refused (%s): %s%s; have the agent provision anew", first->code,

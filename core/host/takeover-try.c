@@ -130,14 +130,21 @@ put_secret (Trial *trial, GError **error)
   return put != NULL;
 }
 
+/* What is not there need not go. */
+static void
+forget (Trial *trial, const char *method)
+{
+  JsonNode *answer =
+      sp_admin_call (trial->admin, method, sp_params_new ("name", TRIAL), NULL, NULL);
+
+  g_clear_pointer (&answer, json_node_unref);
+}
+
 static void
 clean_up (Trial *trial)
 {
-  g_autoptr (JsonNode) agent =
-      sp_admin_call (trial->admin, "agent.revoke", sp_params_new ("name", TRIAL), NULL, NULL);
-  g_autoptr (JsonNode) secret =
-      sp_admin_call (trial->admin, "secret.rm", sp_params_new ("name", TRIAL), NULL, NULL);
-
+  forget (trial, "agent.revoke");
+  forget (trial, "secret.rm");
   (void) unlink (trial->file);
 }
 

@@ -75,6 +75,20 @@ sp_qemu_machine_has_ended (SpQemuMachine *machine, const char *how)
   machine->qemu->host->api->vm_changed (machine->qemu->host, machine->spec->id);
 }
 
+static void
+begin_call (SpQemuMachine *machine)
+{
+  machine->busy = TRUE;
+}
+
+static void
+end_call (SpQemuMachine *machine)
+{
+  machine->busy = FALSE;
+  if (!sp_qemu_machine_runs (machine))
+    machine->role->settle (machine);
+}
+
 /* End it, whatever it takes; nothing of the run is left. */
 static void
 end_now (SpQemuMachine *machine)
@@ -178,9 +192,9 @@ sp_qemu_machine_start (SpQemuMachine *machine, GCancellable *cancellable, GError
   g_autoptr (GError) why = NULL;
   gboolean ok;
 
-  machine->busy = TRUE;
+  begin_call (machine);
   ok = start (machine, cancellable, &why);
-  machine->busy = FALSE;
+  end_call (machine);
   if (ok) {
     machine->role->watch (machine);
     return TRUE;
@@ -202,13 +216,14 @@ power_off (SpQemuMachine *machine, GCancellable *cancellable, GError **error)
 
   if (monitor != NULL)
     machine->role->done (machine, monitor);
-  if (!ok && sp_qemu_machine_runs (machine))
-    return FALSE;
-  g_clear_error (error);
-  if (sp_qemu_wait (cancellable, FOREVER_MS, does_not_run, machine)) {
+  if (sp_qemu_wait (cancellable, ok ? FOREVER_MS : END_MS, does_not_run, machine)) {
+    /* One that is ending gives up its monitor first. */
+    g_clear_error (error);
     machine->role->forget (machine);
     return TRUE;
   }
+  if (!ok)
+    return FALSE;
   g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE,
                "the guest of %s did not power off in time; it can be ended by force",
                machine->spec->name);
@@ -223,12 +238,12 @@ sp_qemu_machine_stop (SpQemuMachine *machine, gboolean force, GCancellable *canc
 
   if (!sp_qemu_machine_runs (machine))
     return TRUE;
-  machine->busy = TRUE;
+  begin_call (machine);
   if (force)
     end_now (machine);
   else
     ok = power_off (machine, cancellable, error);
-  machine->busy = FALSE;
+  end_call (machine);
   if (ok && sp_qemu_machine_runs (machine)) {
     g_set_error (error, SP_ERROR, SP_ERROR_INTERNAL,
                  "%s can't be ended: its QEMU hangs in the kernel", machine->spec->name);
@@ -260,10 +275,14 @@ sp_qemu_machine_inspect (SpQemuMachine *machine, SpVmInfo *info, GCancellable *c
                          GError **error)
 {
   g_autoptr (GError) why = NULL;
+  gboolean ok;
 
+  begin_call (machine);
   /* One that is ending gives up its monitor first. */
-  if (sp_qemu_machine_runs (machine) && !ask (machine, info, cancellable, &why) &&
-      !sp_qemu_wait (cancellable, END_MS, does_not_run, machine)) {
+  ok = !sp_qemu_machine_runs (machine) || ask (machine, info, cancellable, &why) ||
+       sp_qemu_wait (cancellable, END_MS, does_not_run, machine);
+  end_call (machine);
+  if (!ok) {
     g_propagate_error (error, g_steal_pointer (&why));
     return FALSE;
   }

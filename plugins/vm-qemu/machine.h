@@ -24,8 +24,11 @@ typedef struct {
   void (*done) (SpQemuMachine *machine, SpQemuMonitor *monitor);
   void (*kill) (SpQemuMachine *machine);
   gint64 (*pid) (SpQemuMachine *machine);
-  /* It runs: hear when it ends.  It has ended: let go of what belonged to the run. */
+  /* It runs: hear when it ends. */
   void (*watch) (SpQemuMachine *machine);
+  /* It does not run: where it ended while a call worked on it, say so now. */
+  void (*settle) (SpQemuMachine *machine);
+  /* Let go of what belonged to the run. */
   void (*forget) (SpQemuMachine *machine);
 } SpQemuRole;
 
@@ -36,7 +39,7 @@ struct _SpQemuMachine {
   guint32 ended;        /* while it does not run: SP_VM_STOPPED or SP_VM_FAILED */
   char *why;            /* of FAILED */
   guint32 acceleration; /* what it runs with, as far as is known */
-  gboolean busy;        /* a call works on it: its end is no news */
+  gboolean busy;        /* a call works on it, and may not lose what it works with */
 
   /* Of a run.  Owned: */
   SpQemuProcess *process;

@@ -32,7 +32,7 @@ static void
 on_ended (gpointer data)
 {
   SpQemuMachine *machine = data;
-  g_autofree char *how = judge_end (machine);
+  g_autofree char *how = machine->busy ? NULL : judge_end (machine);
 
   sp_qemu_machine_has_ended (machine, how);
 }
@@ -114,6 +114,13 @@ owned_pid (SpQemuMachine *machine)
   return sp_qemu_process_pid (machine->process);
 }
 
+static void
+owned_settle (SpQemuMachine *machine)
+{
+  if (machine->process != NULL)
+    on_ended (machine);
+}
+
 /* A child's end is heard of in any case. */
 static void
 owned_watch (SpQemuMachine *machine)
@@ -128,5 +135,6 @@ const SpQemuRole sp_qemu_owned = {
   .kill = owned_kill,
   .pid = owned_pid,
   .watch = owned_watch,
+  .settle = owned_settle,
   .forget = owned_forget,
 };

@@ -47,15 +47,21 @@ provision_forget (SpQemuMachine *machine)
   machine->pidfd = -1;
 }
 
-static gboolean
-on_ended (int fd, GIOCondition condition, gpointer data)
+static void
+provision_settle (SpQemuMachine *machine)
 {
-  SpQemuMachine *machine = data;
-
+  if (machine->pidfd < 0)
+    return;
   /* An orderly end takes the pid file along. */
   sp_qemu_machine_has_ended (machine, access (machine->spec->pid_file, F_OK) == 0
                                           ? "ended without an orderly shutdown"
                                           : NULL);
+}
+
+static gboolean
+on_ended (int fd, GIOCondition condition, gpointer data)
+{
+  provision_settle (data);
   return G_SOURCE_REMOVE;
 }
 
@@ -178,5 +184,6 @@ const SpQemuRole sp_qemu_provision = {
   .kill = provision_kill,
   .pid = provision_pid,
   .watch = provision_watch,
+  .settle = provision_settle,
   .forget = provision_forget,
 };

@@ -59,6 +59,10 @@ PLUGIN_NAMES = ("telegram", "sqlite", "qemu", "libvirt")
 WAIVERS = {
     ("core/host/provision.c", "plugin-name", "DEFAULT_VM"):
         "an agent has no config file that could name the vm plugin",
+    ("core/host/image-disk.c", "plugin-name", '"qemu-img", "convert"'):
+        "the tool that writes the image format",
+    ("core/host/image-disk.c", "plugin-name", '"qemu-utils"'):
+        "the package of that tool",
     ("core/host/image-tool.c", "plugin-name", 'TOOL "qemu-img"'):
         "the tool of that name, which belongs to the image format and not to a plugin",
     ("core/base/config-vault.c", "plugin-name", '.fallback = "sqlite"'):

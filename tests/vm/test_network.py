@@ -1,4 +1,5 @@
 """network = user: the guest reaches the host's loopback only where the admin says so, or it does not run."""
+import glob
 import os
 import shutil
 import socket
@@ -54,7 +55,7 @@ class Guard(Case):
         os.mkdir(plugins, 0o755)
         shutil.copy2(os.path.join(BUILD, "plugins", "vm-qemu.so"), plugins)
         if guard is not None:
-            shutil.copy2(os.path.join(BUILD, "plugins", guard), os.path.join(plugins, "secret-proxy-netguard.so"))
+            shutil.copy2(guard, os.path.join(plugins, "secret-proxy-netguard.so"))
         driver = Driver(self, plugin_dir=plugins)
         self.assertEqual(driver.ask("create " + self.spec()), "ok")
         answer = driver.ask("start " + self.id)
@@ -65,7 +66,7 @@ class Guard(Case):
         self.assertIn("without it a guest could reach the host's loopback", self.start_with(None))
 
     def test_another_library_in_its_place(self):
-        self.assertIn("QEMU runs without the network guard", self.start_with("store-sqlite.so"))
+        self.assertIn("QEMU runs without the network guard", self.start_with(glob.glob("/lib/*/libdl.so.2")[0]))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ import glob
 import os
 import signal
 import socket
+import threading
 import unittest
 
 from case import (ABSENT, EMULATED, FAILED, KVM, OWNED, RAW, RUNNING, STOPPED, Case, Driver, guest, is_alive, status_of, wait_until)
@@ -83,6 +84,18 @@ class Life(Case):
         self.assertEqual(driver.read(), "changed " + self.id)
         self.assertEqual(driver.read(), "ok 5 0 0 QEMU was ended by signal 9 (Killed)")
         driver.process.kill()
+
+    def test_a_kill_while_its_monitor_is_asked_is_noticed(self):
+        driver = Driver(self)
+        self.start(driver)
+        pid = self.inspect(driver)[2]
+        os.kill(pid, signal.SIGSTOP)
+        # Mostly while inspect() waits for the answer; what comes out is the same at any other time.
+        killer = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
+        killer.start()
+        self.addCleanup(killer.join)
+        self.assertEqual(self.inspect(driver)[::3], (FAILED, "QEMU was ended by signal 9 (Killed)"))
+        self.assertEqual(driver.ask("start " + self.id), "ok")
 
     def test_it_ends_with_the_plugin_host_and_the_core_is_told(self):
         driver = Driver(self, watch=True)

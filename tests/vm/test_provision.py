@@ -6,7 +6,7 @@ import socket
 import subprocess
 import unittest
 
-from case import EMULATED, FAILED, PROVISION, QCOW2, RUNNING, STOPPED, Case, Driver, is_alive, status_of, wait_until
+from case import EMULATED, FAILED, PAUSED, PROVISION, QCOW2, RUNNING, STOPPED, Case, Driver, is_alive, status_of, wait_until
 
 
 class Provision(Case):
@@ -67,6 +67,8 @@ class Provision(Case):
         # Each look at the machine gives the monitor back.
         self.assertEqual(self.inspect(driver)[0], RUNNING)
         self.assertIn("takeover", self.monitor("info snapshots"))
+        self.monitor("stop")
+        self.assertEqual(self.inspect(driver)[0], PAUSED)
         self.assertEqual(os.stat(self.path("monitor.sock")).st_mode & 0o077, 0)
 
     def test_a_kill_is_a_failure(self):

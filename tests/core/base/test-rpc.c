@@ -440,8 +440,10 @@ test_port_without_a_peer (void)
   guint turns = 0;
 
   g_timeout_add (300, set_flag, &over);
-  for (; !over; turns++)
+  while (!over) {
     g_main_context_iteration (NULL, TRUE);
+    turns++;
+  }
   g_assert_true (sp_rpc_is_open (rpc));
   g_assert_cmpuint (turns, <, 60);
   sp_rpc_unref (rpc);

@@ -6,7 +6,7 @@
 
 #include "../../lib/test-qcow2.h"
 #include "base/problem.h"
-#include "host/image-tool.h"
+#include "host/image-judge.h"
 
 #define BITS 12u
 #define CLUSTER ((guint64) 1 << BITS)
@@ -248,22 +248,45 @@ test_no_file (void)
   (void) close (fds[1]);
 }
 
-/* An image with a flaw is not shown to the tool, whatever list of findings comes with it. */
+/* In a child that holds nothing, and then by the tool. */
 static void
-test_tool (void)
+test_judged (void)
 {
   g_autofree guint8 *bytes = qcow2_new (BITS);
-  g_autoptr (GPtrArray) findings =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) sp_image_finding_free);
+  g_autoptr (GPtrArray) good = NULL;
+  g_autoptr (GPtrArray) bad = NULL;
   g_autoptr (GError) error = NULL;
-  int fd;
+  int fd = file_with (bytes, qcow2_length (BITS));
 
+  good = sp_image_judge (fd, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (good->len, ==, 0);
+  (void) close (fd);
   qcow2_put (bytes, QCOW2_BACKING, 8, 0x200);
   fd = file_with (bytes, qcow2_length (BITS));
-  g_assert_true (sp_image_tool_check (fd, findings, &error));
+  bad = sp_image_judge (fd, &error);
   g_assert_no_error (error);
-  g_assert_cmpuint (findings->len, ==, 1);
-  g_assert_cmpstr (((SpImageFinding *) findings->pdata[0])->code, ==, "backing-file");
+  g_assert_cmpuint (bad->len, ==, 1);
+  g_assert_cmpstr (((SpImageFinding *) bad->pdata[0])->code, ==, "backing-file");
+  (void) close (fd);
+}
+
+/* A file that can't be read as an image has no root partition, and one without a table has none. */
+static void
+test_judged_root (void)
+{
+  g_autofree guint8 *bytes = qcow2_new (BITS);
+  g_autofree char *sha256 = g_strnfill (64, '0');
+  g_autoptr (GError) small = NULL;
+  g_autoptr (GError) broken = NULL;
+  int fd = file_with (bytes, qcow2_length (BITS));
+
+  g_assert_false (sp_image_judge_root (fd, 1024 * 1024, sha256, &small));
+  g_assert_error (small, SP_PROBLEM, SP_PROBLEM_INTEGRITY);
+  (void) close (fd);
+  fd = file_with ((const guint8 *) "QFI", 3);
+  g_assert_false (sp_image_judge_root (fd, 1024 * 1024, sha256, &broken));
+  g_assert_error (broken, SP_PROBLEM, SP_PROBLEM_INTEGRITY);
   (void) close (fd);
 }
 
@@ -354,6 +377,9 @@ test_changed (void)
 int
 main (int argc, char **argv)
 {
+  /* The child that reads images is this program, too. */
+  if (argc >= 2 && g_str_equal (argv[1], "--image-child"))
+    return sp_image_child_main (argc - 2, argv + 2);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/image/plain-images-are-good", test_good);
   for (gsize i = 0; i < G_N_ELEMENTS (flaws); i++) {
@@ -364,7 +390,8 @@ main (int argc, char **argv)
   g_test_add_func ("/image/what-is-cut-off-is-refused", test_cut);
   g_test_add_func ("/image/limits-hold", test_limits);
   g_test_add_func ("/image/no-regular-file-is-an-error", test_no_file);
-  g_test_add_func ("/image/tool-never-sees-what-is-refused", test_tool);
+  g_test_add_func ("/image/judged-by-a-child-and-the-tool", test_judged);
+  g_test_add_func ("/image/root-partition-is-judged-by-a-child", test_judged_root);
   g_test_add_func ("/image/content-holes-and-zeros-are-read", test_read);
   g_test_add_func ("/image/reading-outside-the-disk-is-refused", test_read_bounds);
   g_test_add_func ("/image/change-while-reading-is-an-integrity-error", test_changed);

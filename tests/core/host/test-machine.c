@@ -1,0 +1,244 @@
+/* test-machine.c - what an owned machine boots, and how plugins get into it: host/machine.h,
+ * host/plugin-disk.h, host/elf-closure.h */
+#include "host/machine.h"
+
+#include <string.h>
+
+#include "base/problem.h"
+#include "folder.h"
+#include "host/elf-closure.h"
+#include "host/plugin-disk.h"
+
+#define ID "12345678-1234-4234-8234-123456789012"
+
+static SpConfig *
+config_of (SpPluginCatalog *catalog, const char *vault, const char *rest)
+{
+  g_autofree char *text =
+      g_strdup_printf ("[vault default]\nvm = qemu\n%s\n[vm qemu]\n%s", vault, rest);
+  g_autoptr (GError) error = NULL;
+  SpConfig *config =
+      sp_config_parse ("test", text, strlen (text), sp_plugin_catalog_describe, catalog, &error);
+
+  g_assert_no_error (error);
+  return config;
+}
+
+static SpMachine *
+machine_of (const char *vault_text, const char *vm_text, GError **error)
+{
+  g_autoptr (SpPluginCatalog) catalog = sp_plugin_catalog_new (g_getenv ("SP_TEST_PLUGINS"));
+  g_autoptr (SpConfig) config = config_of (catalog, vault_text, vm_text);
+  const SpConfigVault *vault = sp_config_vault (config, NULL, NULL);
+  g_autoptr (SpVmSettings) settings = sp_vm_settings_new (vault->vm, catalog, NULL);
+  const SpVaultRecord record = { (char *) "i", (char *) ID, (char *) "d", NULL, (char *) "exact" };
+  const SpImageSet image = { .id = (char *) "image-id",
+                             .kernel = { (char *) "/k", (char *) "kk", 1 },
+                             .initrd = { (char *) "/i", (char *) "ii", 1 },
+                             .root = { (char *) "/r", (char *) "rr", 1 } };
+
+  return sp_machine_new (&record, "/v", vault, settings, &image, "pp", error);
+}
+
+/* ---- machines ------------------------------------------------------------------------------------------ */
+
+static void
+test_user_network (void)
+{
+  g_autoptr (SpMachine) machine = machine_of ("listen = 127.0.0.1:4000\n", "memory = 200M\n", NULL);
+  const SpVmSpec *spec = sp_machine_spec (machine);
+
+  g_assert_cmpuint (spec->role, ==, SP_VM_OWNED);
+  g_assert_cmpstr (spec->id, ==, ID);
+  g_assert_cmpuint (spec->memory, ==, 200u * 1024u * 1024u);
+  g_assert_cmpuint (spec->n_forwards, ==, 1);
+  g_assert_cmpstr (spec->forwards[0].address, ==, "127.0.0.1");
+  g_assert_cmpuint (spec->forwards[0].port, ==, 4000);
+  g_assert_cmpuint (spec->forwards[0].guest_port, ==, 3737);
+  g_assert_cmpstr (sp_machine_url (machine), ==, "https://127.0.0.1:4000");
+  g_assert_null (spec->monitor);
+  g_assert_null (spec->pid_file);
+  g_assert_cmpstr (spec->admin_socket, ==, "/v/channel.sock");
+  g_assert_true (g_str_has_suffix (spec->cmdline, "root=/dev/vda"));
+}
+
+static void
+test_disks (void)
+{
+  g_autoptr (SpMachine) machine = machine_of ("", "", NULL);
+  const SpVmSpec *spec = sp_machine_spec (machine);
+
+  g_assert_cmpuint (spec->n_disks, ==, 3);
+  g_assert_cmpstr (spec->disks[0].path, ==, "/r");
+  g_assert_true (spec->disks[0].read_only);
+  g_assert_cmpstr (spec->disks[1].name, ==, "data");
+  g_assert_false (spec->disks[1].read_only);
+  g_assert_cmpstr (spec->disks[2].name, ==, "plugins");
+  g_assert_true (spec->disks[2].read_only);
+  for (gsize i = 0; i < spec->n_disks; i++)
+    g_assert_cmpuint (spec->disks[i].format, ==, SP_VM_RAW);
+}
+
+/* Emulation is no boundary, so a machine must not fall back to it by itself. */
+static void
+test_acceleration (void)
+{
+  g_autoptr (SpMachine) strict = machine_of ("", "", NULL);
+  g_autoptr (SpMachine) lenient = machine_of ("allow-emulation = yes\n", "", NULL);
+
+  g_assert_cmpuint (sp_machine_spec (strict)->acceleration, ==, SP_VM_KVM);
+  g_assert_cmpuint (sp_machine_spec (lenient)->acceleration, ==, SP_VM_NONE);
+}
+
+#define BRIDGE "network = bridge\nbridge = br0\naddress = 10.0.0.5/24\ngateway = 10.0.0.1\n"
+
+static void
+test_bridge (void)
+{
+  g_autoptr (SpMachine) machine = machine_of ("listen = 10.0.0.5:3737\n", BRIDGE, NULL);
+  const SpVmSpec *spec = sp_machine_spec (machine);
+
+  g_assert_cmpuint (spec->n_forwards, ==, 0);
+  g_assert_cmpstr (spec->bridge, ==, "br0");
+  g_assert_nonnull (strstr (spec->cmdline, " sp.net=10.0.0.5/24,10.0.0.1,10.0.0.1"));
+  g_assert_cmpstr (sp_machine_url (machine), ==, "https://10.0.0.5:3737");
+}
+
+static void
+test_bridge_and_listen_must_agree (void)
+{
+  static const char *const listens[] = { "listen = 10.0.0.6:3737\n", "listen = 10.0.0.5:3738\n",
+                                         "listen = 10.0.0.50:3737\n" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (listens); i++) {
+    g_autoptr (GError) error = NULL;
+
+    g_assert_null (machine_of (listens[i], BRIDGE, &error));
+    g_assert_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG);
+    g_assert_nonnull (strstr (error->message, "10.0.0.5:3737"));
+  }
+}
+
+static void
+test_measurement (void)
+{
+  g_autoptr (SpMachine) machine = machine_of ("", "", NULL);
+  g_autoptr (JsonObject) measurement = sp_machine_measure (machine);
+  g_autofree char *cmdline =
+      g_compute_checksum_for_string (G_CHECKSUM_SHA256, sp_machine_spec (machine)->cmdline, -1);
+  const char *const pairs[][2] = { { "cmdline", cmdline }, { "image", "image-id" },
+                                   { "initrd", "ii" },     { "kernel", "kk" },
+                                   { "plugins", "pp" },    { "root", "rr" } };
+
+  g_assert_cmpuint (json_object_get_size (measurement), ==, G_N_ELEMENTS (pairs));
+  for (gsize i = 0; i < G_N_ELEMENTS (pairs); i++)
+    g_assert_cmpstr (json_object_get_string_member (measurement, pairs[i][0]), ==, pairs[i][1]);
+}
+
+/* ---- plugins ------------------------------------------------------------------------------------------- */
+
+#define TELEGRAM \
+  "notify = telegram\n[notify telegram]\nbot-token = file:/t\nca-file = /etc/ssl/certs/" \
+  "ca-certificates.crt\n[approver a]\ntelegram = 1\n"
+
+static void
+test_options_are_mapped (void)
+{
+  g_autoptr (SpPluginCatalog) catalog = sp_plugin_catalog_new (g_getenv ("SP_TEST_PLUGINS"));
+  g_autoptr (SpConfig) config = config_of (catalog, TELEGRAM, "");
+  const SpConfigVault *vault = sp_config_vault (config, NULL, NULL);
+  g_autoptr (GVariant) options = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = NULL;
+  const char *file = NULL;
+
+  g_assert_true (sp_plugin_disk_map (vault->notifiers[0], catalog, &path, &options, &error));
+  g_assert_no_error (error);
+  g_assert_cmpstr (path, ==, "/run/plugins/plugins/notify-telegram.so");
+  g_assert_true (g_variant_lookup (options, "ca-file", "&s", &file));
+  g_assert_cmpstr (file, ==, "/run/plugins/files/notify-telegram-ca-file");
+}
+
+static char *
+build (const Folder *folder, const char *vault_text, const char *name, GError **error)
+{
+  g_autoptr (SpPluginCatalog) catalog = sp_plugin_catalog_new (g_getenv ("SP_TEST_PLUGINS"));
+  g_autoptr (SpConfig) config = config_of (catalog, vault_text, "");
+  g_autofree char *path = g_build_filename (folder->path, name, NULL);
+  char *sha256 = NULL;
+
+  if (!sp_plugin_disk_build (sp_config_vault (config, NULL, NULL), catalog, path, &sha256, error))
+    return NULL;
+  return sha256;
+}
+
+static void
+test_store_has_no_path_of_its_own (Folder *folder, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (build (folder, "[store sqlite]\npath = /etc/passwd\n", "x", &error));
+  g_assert_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG);
+  g_assert_nonnull (strstr (error->message, "[store sqlite] path"));
+}
+
+static void
+test_only_small_files_are_carried (Folder *folder, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (build (folder,
+                        "notify = telegram\n[notify telegram]\nbot-token = file:/t\nca-file = "
+                        "/dev/zero\n[approver a]\ntelegram = 1\n",
+                        "x", &error));
+  g_assert_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG);
+  g_assert_nonnull (strstr (error->message, "ca-file"));
+}
+
+/* ---- libraries ------------------------------------------------------------------------------------------ */
+
+static void
+test_closure (void)
+{
+  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
+  const char *const files[] = { self, NULL };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GHashTable) libraries = sp_elf_closure (files, &error);
+
+  g_assert_no_error (error);
+  g_assert_true (g_hash_table_contains (libraries, "libc.so.6"));
+  g_assert_true (g_hash_table_contains (libraries, "ld-linux-x86-64.so.2"));
+  g_assert_true (g_hash_table_contains (libraries, "libglib-2.0.so.0"));
+  g_assert_false (g_hash_table_contains (libraries, "linux-vdso.so.1"));
+}
+
+static void
+test_closure_of_no_program (void)
+{
+  const char *const files[] = { "/etc/passwd", NULL };
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (sp_elf_closure (files, &error));
+  g_assert_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG);
+}
+
+int
+main (int argc, char **argv)
+{
+  /* The child that describes a plugin is this program, too. */
+  if (argc == 3 && strcmp (argv[1], "--describe") == 0)
+    return sp_plugin_describe_main (argv[2], 3);
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/machine/listens-where-the-config-says", test_user_network);
+  g_test_add_func ("/machine/only-the-data-can-be-written", test_disks);
+  g_test_add_func ("/machine/emulation-must-be-allowed", test_acceleration);
+  g_test_add_func ("/machine/bridge", test_bridge);
+  g_test_add_func ("/machine/bridge-and-listen-must-agree", test_bridge_and_listen_must_agree);
+  g_test_add_func ("/machine/everything-that-boots-is-measured", test_measurement);
+  g_test_add_func ("/plugin-disk/paths-are-those-of-the-guest", test_options_are_mapped);
+  ADD_TEST ("/plugin-disk/a-store-has-no-path-of-its-own", test_store_has_no_path_of_its_own);
+  ADD_TEST ("/plugin-disk/only-small-files-are-carried", test_only_small_files_are_carried);
+  g_test_add_func ("/elf-closure/of-a-program", test_closure);
+  g_test_add_func ("/elf-closure/of-no-program-is-refused", test_closure_of_no_program);
+  return g_test_run ();
+}
