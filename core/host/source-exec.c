@@ -24,6 +24,7 @@ typedef struct {
   gint64 deadline;
   SpSourceTake take; /* NULL: stdout is of no interest */
   gpointer data;
+  guint quiet_ms; /* how long it may say nothing before its end; 0: until the deadline */
 } Call;
 
 typedef struct {
@@ -112,6 +113,7 @@ call (SpSource *source, const Call *what, Answer *answer, GError **error)
 
   if (process == NULL)
     return FALSE;
+  sp_source_process_expect_talk (process, what->quiet_ms);
   if (!sp_source_process_run (process, what->input, what->length, what->deadline,
                               what->take ? what->take : take_nothing, what->data, &local)) {
     blame (source, local, error);
@@ -129,7 +131,7 @@ ask (SpSource *source, Answer *answer, GError **error, const char *program, cons
      const char *second)
 {
   const char *const argv[] = { program, first, second, NULL };
-  const Call what = { argv, NULL, 0, sp_source_deadline (source->answer_ms), NULL, NULL };
+  const Call what = { argv, NULL, 0, sp_source_deadline (source->answer_ms), NULL, NULL, 0 };
 
   return call (source, &what, answer, error);
 }
@@ -193,7 +195,7 @@ static gboolean
 exec_open (SpSource *source, GError **error)
 {
   const char *const argv[] = { "test", "-d", source->base, NULL };
-  const Call what = { argv, NULL, 0, sp_source_deadline (source->answer_ms), NULL, NULL };
+  const Call what = { argv, NULL, 0, sp_source_deadline (source->answer_ms), NULL, NULL, 0 };
 
   return check_paths (source, error) && expect_success (source, &what, source->base, error);
 }
@@ -211,8 +213,8 @@ exec_read (SpSource *source, SpSourceFile file, GError **error)
 {
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   const char *const argv[] = { "cat", source->paths[file], NULL };
-  const Call what = { argv, NULL, 0, sp_source_deadline (source->answer_ms), sp_source_take_file,
-                      bytes };
+  const Call what = { argv,  NULL, 0, sp_source_deadline (source->answer_ms), sp_source_take_file,
+                      bytes, 0 };
 
   return expect_success (source, &what, source->paths[file], error) ? g_steal_pointer (&bytes)
                                                                     : NULL;
@@ -229,7 +231,9 @@ exec_copy_disk (SpSource *source, SpSourceSink *sink, GError **error)
 {
   const char *path = source->paths[SP_SOURCE_DISK];
   const char *const argv[] = { "cat", path, NULL };
-  const Call what = { argv, NULL, 0, sp_source_deadline (source->copy_ms), take_disk, sink };
+  const Call what = {
+    argv, NULL, 0, sp_source_deadline (source->copy_ms), take_disk, sink, source->answer_ms
+  };
 
   return expect_success (source, &what, path, error);
 }
@@ -238,7 +242,7 @@ static gboolean
 exec_remove (SpSource *source, SpSourceFile file, GError **error)
 {
   const char *const argv[] = { "rm", "-f", source->paths[file], NULL };
-  const Call what = { argv, NULL, 0, sp_source_deadline (source->answer_ms), NULL, NULL };
+  const Call what = { argv, NULL, 0, sp_source_deadline (source->answer_ms), NULL, NULL, 0 };
 
   return expect_success (source, &what, source->paths[file], error);
 }
@@ -252,10 +256,10 @@ write_and_rename (SpSource *source, const char *temporary, SpSecret *content, GE
   const char *const fill[] = { "dd", of, NULL };
   const char *const name[] = { "mv", "-f", temporary, source->paths[SP_SOURCE_AGENT], NULL };
   const Call calls[] = {
-    { make, NULL, 0, sp_source_deadline (source->answer_ms), NULL, NULL },
+    { make, NULL, 0, sp_source_deadline (source->answer_ms), NULL, NULL, 0 },
     { fill, sp_secret_data (content), sp_secret_length (content),
-      sp_source_deadline (2 * source->answer_ms), NULL, NULL },
-    { name, NULL, 0, sp_source_deadline (3 * source->answer_ms), NULL, NULL },
+      sp_source_deadline (2 * source->answer_ms), NULL, NULL, 0 },
+    { name, NULL, 0, sp_source_deadline (3 * source->answer_ms), NULL, NULL, 0 },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (calls); i++)
@@ -348,7 +352,7 @@ program_of (SpSource *source, const char *pid, GError **error)
   g_autofree char *path = g_strdup_printf ("/proc/%s/exe", pid);
   const char *const argv[] = { "readlink", path, NULL };
   const Call what = { argv, NULL, 0, sp_source_deadline (source->answer_ms), sp_source_take_file,
-                      out };
+                      out,  0 };
   g_auto (Answer) answer = { 0 };
 
   if (!call (source, &what, &answer, error))
@@ -423,7 +427,9 @@ static gboolean
 exec_run (SpSource *source, const char *const *argv, guint timeout_ms, GByteArray *out,
           int *ret_status, GError **error)
 {
-  const Call what = { argv, NULL, 0, sp_source_deadline (timeout_ms), sp_source_take_output, out };
+  const Call what = {
+    argv, NULL, 0, sp_source_deadline (timeout_ms), sp_source_take_output, out, 0
+  };
   g_auto (Answer) answer = { 0 };
 
   if (!call (source, &what, &answer, error))

@@ -34,6 +34,8 @@ struct _SpSourceProcess {
   pid_t pid;      /* 0: reaped */
   int fds[N_FDS]; /* END: the pidfd; -1: closed */
   int status;
+  gint64 quiet_us,
+      heard; /* how long it may say nothing, 0: for ever; when it last said something */
   GByteArray *complaint;
   guint8 *piece;
 };
@@ -193,6 +195,7 @@ read_piece (SpSourceProcess *process, guint which, SpSourceTake take, gpointer d
   if (process->piece == NULL)
     process->piece = g_malloc (PIECE);
   n = read (process->fds[which], process->piece, PIECE);
+  process->heard = g_get_monotonic_time ();
   *ret_more = n > 0 || (n < 0 && errno == EINTR);
   if (n > 0)
     return take (data, process->piece, (gsize) n, error);
@@ -226,13 +229,23 @@ time_is_up (gint64 deadline, GError **error)
   return TRUE;
 }
 
+void
+sp_source_process_expect_talk (SpSourceProcess *process, guint quiet_ms)
+{
+  process->quiet_us = (gint64) quiet_ms * 1000;
+  process->heard = g_get_monotonic_time ();
+}
+
 /* Wait for any of the descriptors that are open; FALSE: the deadline. */
 static gboolean
 wait_for_any (SpSourceProcess *process, struct pollfd polls[N_FDS], gboolean writing,
               gint64 deadline, GError **error)
 {
-  gint64 left = (deadline - g_get_monotonic_time ()) / 1000 + 1;
+  gint64 left;
 
+  if (process->quiet_us > 0)
+    deadline = MIN (deadline, process->heard + process->quiet_us);
+  left = (deadline - g_get_monotonic_time ()) / 1000 + 1;
   for (guint i = 0; i < N_FDS; i++)
     polls[i] =
         (struct pollfd){ i != IN || writing ? process->fds[i] : -1, i == IN ? POLLOUT : POLLIN, 0 };

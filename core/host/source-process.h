@@ -29,6 +29,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpSourceProcess, sp_source_process_free)
 /* Takes a piece of stdout; FALSE with @error ends the run. */
 typedef gboolean (*SpSourceTake) (gpointer data, const guint8 *bytes, gsize length, GError **error);
 
+/* From now on it times out, too, once it has said nothing for @quiet_ms. */
+void sp_source_process_expect_talk (SpSourceProcess *process, guint quiet_ms);
+
 /* Give it @input and take its output until it has ended.  @deadline is of g_get_monotonic_time();
  * SP_PROBLEM_TIMED_OUT after it. */
 gboolean sp_source_process_run (SpSourceProcess *process, gconstpointer input, gsize length,

@@ -57,7 +57,7 @@ char *sp_source_read (SpSource *source, SpSourceFile file, GError **error);
 typedef void (*SpSourceProgress) (guint64 done, guint64 total, gpointer data);
 /* The disk, in one stream, into @out (empty, at its start), holes kept; @ret_sha256: hex, of the whole
  * file.  SP_PROBLEM_TOO_LARGE: more than @max_bytes; SP_PROBLEM_TIMED_OUT: slower than 10
- * minutes; SP_PROBLEM_STORE: too little room here; SP_PROBLEM_INTEGRITY: it was written to meanwhile.
+ * minutes, or nothing has come for 30 s; SP_PROBLEM_STORE: too little room here; SP_PROBLEM_INTEGRITY: it was written to meanwhile.
  * @out is then worthless. */
 gboolean
 sp_source_copy_disk (SpSource *source, int out, guint64 max_bytes, SpSourceProgress progress,

@@ -13,6 +13,7 @@
 #include "plugin/info.h"
 
 #define SP_TAKEOVER_FINAL 11u /* from here on there is no way back */
+#define SP_TAKEOVER_VERIFY 12u
 #define SP_TAKEOVER_STEPS 13u
 
 typedef struct {

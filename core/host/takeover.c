@@ -337,6 +337,19 @@ take_back (Run *run)
   g_clear_pointer (&run->takeover.monitor, sp_monitor_free);
 }
 
+/* Where the agent did not reach the vault, the config may name another address by now: the vault is
+ * started with that, and the agent told of it. */
+static gboolean
+begin_anew (Run *run, GError **error)
+{
+  gboolean ran;
+
+  if (run->journal.step != SP_TAKEOVER_VERIFY)
+    return TRUE;
+  run->journal.step = SP_TAKEOVER_FINAL;
+  return sp_vm_control_stop (run->takeover.folder, &ran, error);
+}
+
 /* The vault must run for what is left to do; it ended if the host did. */
 static gboolean
 go_on (Run *run, GError **error)
@@ -358,7 +371,8 @@ sp_takeover_resume (const SpTakeoverOptions *options, GError **error)
   if (run == NULL || !read_journal (run, error))
     return NULL;
   if (run->journal.step >= SP_TAKEOVER_FINAL)
-    return go_on (run, error) ? run_from (run, run->journal.step, error) : NULL;
+    return begin_anew (run, error) && go_on (run, error) ? run_from (run, run->journal.step, error)
+                                                         : NULL;
   /* What was copied and made may be half-made: begin again, with new keys, and nothing of the old. */
   take_back (run);
   return sp_takeover_folder_clear (run->takeover.fd, error) ? run_from (run, 1, error) : NULL;

@@ -273,6 +273,24 @@ test_slow_disk (Fixture *fixture, gconstpointer data)
   assert_copy_failed (&copy, SP_PROBLEM_TIMED_OUT, "'sh'");
 }
 
+/* One that is slow may go on for long; one from which nothing comes is not waited for. */
+static void
+test_silent_disk (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *command = NULL;
+  g_autoptr (SpSource) source = NULL;
+  Copy copy = { 0 };
+  gint64 began;
+
+  use_command (fixture, &command, "cat", "echo x; exec sleep 1000");
+  source = open_source (fixture);
+  source->answer_ms = 200;
+  began = g_get_monotonic_time ();
+  copy_into (source, &copy, fixture->root, NULL, NULL);
+  assert_copy_failed (&copy, SP_PROBLEM_TIMED_OUT, "'sh'");
+  g_assert_cmpint (g_get_monotonic_time () - began, <, source->copy_ms * G_TIME_SPAN_MILLISECOND);
+}
+
 /* The token goes through stdin, and nothing is left of a failure. */
 static void
 test_agent_file_fails (Fixture *fixture, gconstpointer data)
@@ -433,6 +451,7 @@ main (int argc, char **argv)
   ADD_TEST ("/source-exec/disk/a-lost-connection-is-an-error", test_lost_on_the_way);
   ADD_TEST ("/source-exec/disk/endless-output-is-cut", test_endless_disk);
   ADD_TEST ("/source-exec/disk/too-slow-is-given-up", test_slow_disk);
+  ADD_TEST ("/source-exec/disk/silence-is-given-up", test_silent_disk);
   ADD_TEST ("/source-exec/agent-file/a-failure-leaves-nothing", test_agent_file_fails);
   ADD_TEST ("/source-exec/monitor/by-our-relay", test_relay);
   ADD_TEST ("/source-exec/monitor/by-socat", test_socat);

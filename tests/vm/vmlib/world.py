@@ -31,7 +31,7 @@ CONFIG = """\
 [vault default]
 vm = qemu
 store = sqlite
-{notify}listen = 127.0.0.1:{port}
+{notify}listen = {listen}
 allow-emulation = yes
 {vault}
 [vm qemu]
@@ -91,13 +91,14 @@ class Done:
 
 class World:
     # pylint: disable=too-many-instance-attributes
-    def __init__(self, telegram=True, memory="128M", say=lambda text: None, real=None, **more):
-        """`telegram`: with an emulated one; `real`: (token, person) of the real one instead."""
+    def __init__(self, telegram=True, memory="128M", say=lambda text: None, real=None, reach=(), **more):
+        """`telegram`: with an emulated one; `real`: (token, person) of the real one instead; `reach`: the
+        words in front of all that the agent runs."""
         self.home = tempfile.mkdtemp(prefix="sp-test-", dir=ROOM)
         os.chmod(self.home, 0o755)
         self.state, self.agent_home = self.path("state"), self.path("agent")
         self.staging = os.path.join(self.agent_home, "staging")
-        self.port, self.user = free_port(), AGENT_USER
+        self.port, self.user, self.reach = free_port(), AGENT_USER, list(reach)
         self.image_folder = image(say)
         self.more, self.memory = more, memory
         self.real = real
@@ -137,7 +138,7 @@ class World:
 
     def configure(self, **more):
         more = {**self.more, **more}
-        fields = {"port": self.port, "staging": self.staging, "memory": self.memory, "exec": "", "vault": "", "vm": "",
+        fields = {"listen": f"127.0.0.1:{self.port}", "staging": self.staging, "memory": self.memory, "exec": "", "vault": "", "vm": "",
                   "source": "", "notify": "", "telegram": "", **more}
         if self.telegram:
             fields["vm"] += f"host-loopback = {self.telegram.port}\n"
@@ -177,7 +178,7 @@ class World:
         return done
 
     def as_agent(self, *argv):
-        return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups", "--no-new-privs",
+        return [*self.reach, "setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups", "--no-new-privs",
                 "env", "-i", "-C", "/", f"HOME={self.agent_home}", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *map(str, argv)]
 
     def agent(self, *arguments, timeout=300, program=None):
@@ -186,13 +187,13 @@ class World:
 
     # ---- the story
 
-    def provision(self, *more):
+    def provision(self, *more, port=None):
         if not os.path.isdir(self.agent_image):
             self.must("image", "export", self.agent_image)
             for folder, _, names in os.walk(self.agent_image):
                 for path in (folder, *(os.path.join(folder, n) for n in names)):
                     os.chown(path, self.user, self.user)
-        return self.agent("--json", "provision", "--staging", self.staging, "--image", self.agent_image, "--port", self.port,
+        return self.agent("--json", "provision", "--staging", self.staging, "--image", self.agent_image, "--port", port or self.port,
                           "--memory", self.memory, *more)
 
     def takeover(self, *more, **options):
