@@ -32,6 +32,7 @@
 #define LAST_TRY_MS 2000u
 #define PAUSE_US (50 * 1000)
 #define DEFAULT_VM "qemu"
+#define INSTANCE "agent"
 
 typedef struct {
   const SpProvisionOptions *options;
@@ -53,10 +54,11 @@ static gboolean
 make_config (Provision *provision, GError **error)
 {
   const SpProvisionOptions *options = provision->options;
-  g_autofree char *text = g_strdup_printf (
-      "[vault default]\nvm = agent\n[vm agent]\nplugin = %s\nmemory = %s\ndisk-size = %s\n",
-      options->vm ? options->vm : DEFAULT_VM, options->memory ? options->memory : MEMORY,
-      options->disk ? options->disk : DISK);
+  g_autofree char *text = g_strdup_printf ("[vault default]\nvm = " INSTANCE "\n[vm " INSTANCE
+                                           "]\nplugin = %s\nmemory = %s\ndisk-size = %s\n",
+                                           options->vm ? options->vm : DEFAULT_VM,
+                                           options->memory ? options->memory : MEMORY,
+                                           options->disk ? options->disk : DISK);
   const SpConfigVault *vault;
 
   provision->catalog = sp_plugin_catalog_new (options->plugin_dir);
@@ -68,6 +70,44 @@ make_config (Provision *provision, GError **error)
   provision->instance = vault->vm;
   provision->settings = sp_vm_settings_new (vault->vm, provision->catalog, error);
   return provision->settings != NULL;
+}
+
+/* The number in qemu.pid; 0: there is none. */
+static pid_t
+read_pid (const Provision *provision)
+{
+  g_autofree char *text = NULL;
+  guint64 number = 0;
+
+  if (g_file_get_contents (provision->paths[SP_SOURCE_PID], &text, NULL, NULL))
+    (void) g_ascii_string_to_unsigned (g_strchomp (text), 10, 2, G_MAXINT, &number, NULL);
+  return (pid_t) number;
+}
+
+/* Nothing that lies there is removed by itself: it may be the only copy of something. */
+static gboolean
+check_unused (const Provision *provision, GError **error)
+{
+  pid_t pid = read_pid (provision);
+  g_autofree char *link = g_strdup_printf ("/proc/%d/exe", (int) pid);
+  g_autofree char *program = pid != 0 ? g_file_read_link (link, NULL) : NULL;
+
+  if (!g_file_test (provision->paths[SP_SOURCE_READY], G_FILE_TEST_EXISTS) &&
+      !g_file_test (provision->paths[SP_SOURCE_PID], G_FILE_TEST_EXISTS))
+    return TRUE;
+  /* One that has ended, or is another user's by now, tells nothing. */
+  if (program != NULL)
+    g_set_error (
+        error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
+        "there is a vault VM in %s already, process %d: have the host take it over, or end "
+        "it with 'kill %d' and remove the folder",
+        provision->staging, (int) pid, (int) pid);
+  else
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
+                 "in %s is what an earlier vault VM has left, which does not run any more: remove "
+                 "the folder",
+                 provision->staging);
+  return FALSE;
 }
 
 /* Others must not be able to put something into it; the host refuses it then. */
@@ -89,15 +129,7 @@ make_staging (Provision *provision, GError **error)
                  provision->staging, g_strerror (errno));
     return FALSE;
   }
-  if (!g_file_test (provision->paths[SP_SOURCE_READY], G_FILE_TEST_EXISTS) &&
-      !g_file_test (provision->paths[SP_SOURCE_PID], G_FILE_TEST_EXISTS))
-    return TRUE;
-  g_set_error (
-      error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
-      "there is a vault VM in %s already: have the host take it over, or end it and remove "
-      "the folder",
-      provision->staging);
-  return FALSE;
+  return check_unused (provision, error);
 }
 
 /* ---- the steps ---------------------------------------------------------------------------------------- */
@@ -186,12 +218,18 @@ start_machine (gpointer data, char **ret_message, gboolean *ret_skipped, GError 
   SpVmSpec spec;
   SpVmDisk disk;
   SpVmForward forward;
+  g_autoptr (GError) local = NULL;
 
   provision->cmdline = sp_machine_cmdline (SP_DISK_ROOT_DEVICE, provision->settings);
   fill_spec (provision, &spec, &disk, &forward);
   if (!sp_vm_create (provision->vm, &spec, error) ||
-      !sp_vm_start (provision->vm, provision->id, error))
+      !sp_vm_start (provision->vm, provision->id, &local)) {
+    if (local != NULL && sp_problem_code (local) == SP_PROBLEM_CONFLICT)
+      g_prefix_error (&local, "choose another port with --port, or mend this: ");
+    if (local != NULL)
+      g_propagate_error (error, g_steal_pointer (&local));
     return FALSE;
+  }
   *ret_message = g_strdup_printf ("monitor on %s", provision->paths[SP_SOURCE_MONITOR]);
   return TRUE;
 }
@@ -327,10 +365,24 @@ on_report (const SpStepReport *report, gpointer data)
   provision->options->report (report, G_N_ELEMENTS (steps), provision->options->data);
 }
 
+/* Where the plugin keeps nothing in it. */
+static void
+remove_state (const Provision *provision)
+{
+  g_autofree char *own = NULL;
+
+  if (provision->state == NULL)
+    return;
+  own = g_build_filename (provision->state, "vm-" INSTANCE, NULL);
+  (void) rmdir (own);
+  (void) rmdir (provision->state);
+}
+
 static void
 provision_clear (Provision *provision)
 {
   sp_vm_close (provision->vm);
+  remove_state (provision);
   sp_image_set_free (provision->image);
   sp_vm_settings_free (provision->settings);
   sp_config_free (provision->config);

@@ -155,7 +155,7 @@ class Killed(unittest.TestCase):
     def _assert_owned(self):
         world = self.world
         self.assertIsNone(world.agents_machine())
-        self.assertEqual(sorted(set(os.listdir(world.staging)) - {"plugin"}), ["agent.json"])
+        self.assertEqual(os.listdir(world.staging), ["agent.json"])
         self.assertNotIn("takeover.json", os.listdir(world.vault))
         self.assertEqual(world.takeover().status, 6)
         for done in (world.abort(), world.resume()):

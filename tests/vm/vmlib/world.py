@@ -319,7 +319,7 @@ class World:
 
     def resident(self):
         """The resident process of the vault, or None."""
-        return next((pid for pid in self.residents() if self._argv(pid)[-3:-1] == ["vm", "run"]), None)
+        return next((pid for pid in self.residents() if ["vm", "run"] in (self._argv(pid)[-2:], self._argv(pid)[-3:-1])), None)
 
     def settled(self):
         """What must not run after a takeover that was taken back: nothing."""
