@@ -100,7 +100,8 @@ SpProblemCode
 sp_problem_from_exit (int status)
 {
   static const SpProblemCode codes[] = { SP_PROBLEM_USAGE,       SP_PROBLEM_CONFIG,
-                                         SP_PROBLEM_UNREACHABLE, SP_PROBLEM_CONFLICT,
+                                         SP_PROBLEM_UNREACHABLE, SP_PROBLEM_NOT_FOUND,
+                                         SP_PROBLEM_CONFLICT,    SP_PROBLEM_DENIED,
                                          SP_PROBLEM_TIMED_OUT,   SP_PROBLEM_INTEGRITY };
 
   for (gsize i = 0; i < G_N_ELEMENTS (codes); i++)
