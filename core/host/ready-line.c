@@ -51,9 +51,9 @@ sp_ready_line (SpService *service, const char *acceleration)
   if (acceleration != NULL)
     json_object_set_string_member (object, "acceleration", acceleration);
   text = sp_json_text (node);
+  /* Whoever started it need not live on, see vm-control.c, and ends as soon as it reads this. */
+  (void) prctl (PR_SET_PDEATHSIG, 0);
   (void) printf ("%s\n", text);
   (void) fflush (stdout);
-  /* Whoever started it need not live on: see vm-control.c. */
-  (void) prctl (PR_SET_PDEATHSIG, 0);
   notify_manager ();
 }
