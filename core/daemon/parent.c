@@ -21,6 +21,7 @@
 #include "base/problem.h"
 #include "base/user.h"
 #include "daemon/control.h"
+#include "daemon/volume.h"
 
 #define FIRST_BACKOFF_MS 100u
 #define LAST_BACKOFF_MS 5000u
@@ -373,9 +374,11 @@ keep_admin (const SpParentOptions *options)
 static void
 open_state (const SpParentOptions *options)
 {
-  if (options->first_user != 0 && (g_mkdir_with_parents (options->state_dir, 0711) != 0 ||
-                                   chmod (options->state_dir, 0711) != 0))
+  if (options->first_user == 0)
+    return;
+  if (g_mkdir_with_parents (options->state_dir, 0711) != 0 || chmod (options->state_dir, 0711) != 0)
     g_warning ("parent: cannot make %s: %s", options->state_dir, g_strerror (errno));
+  sp_volume_fill (options->state_dir);
 }
 
 int

@@ -2,6 +2,7 @@
  * host/plugin-disk.h, host/elf-closure.h */
 #include "host/machine.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "base/problem.h"
@@ -197,7 +198,7 @@ test_options_are_mapped (void)
   g_assert_no_error (error);
   g_assert_cmpstr (path, ==, "/run/plugins/plugins/notify-telegram.so");
   g_assert_true (g_variant_lookup (options, "ca-file", "&s", &file));
-  g_assert_cmpstr (file, ==, "/run/plugins/files/notify-telegram-ca-file");
+  g_assert_cmpstr (file, ==, "/run/plugins/files/notify+telegram+ca-file");
 }
 
 static char *
@@ -234,6 +235,33 @@ test_only_small_files_are_carried (Folder *folder, gconstpointer data)
                         "x", &error));
   g_assert_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG);
   g_assert_nonnull (strstr (error->message, "ca-file"));
+}
+
+/* ---- the data volume ------------------------------------------------------------------------------------ */
+
+static guint64
+size_of (const char *path)
+{
+  GStatBuf st;
+
+  g_assert_cmpint (g_stat (path, &st), ==, 0);
+  return (guint64) st.st_size;
+}
+
+static void
+test_data_volume_grows (Folder *folder, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (folder->path, "data.raw", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (sp_data_volume_grow (path, 1000, &error));
+  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+  g_assert_true (g_file_set_contents (path, "kept", -1, NULL));
+  g_assert_true (sp_data_volume_grow (path, 1000, &error));
+  g_assert_cmpuint (size_of (path), ==, 1000);
+  g_assert_true (sp_data_volume_grow (path, 500, &error));
+  g_assert_cmpuint (size_of (path), ==, 1000);
+  g_assert_no_error (error);
 }
 
 /* ---- libraries ------------------------------------------------------------------------------------------ */
@@ -281,6 +309,7 @@ main (int argc, char **argv)
   g_test_add_func ("/plugin-disk/paths-are-those-of-the-guest", test_options_are_mapped);
   ADD_TEST ("/plugin-disk/a-store-has-no-path-of-its-own", test_store_has_no_path_of_its_own);
   ADD_TEST ("/plugin-disk/only-small-files-are-carried", test_only_small_files_are_carried);
+  ADD_TEST ("/data-volume/it-grows-and-never-shrinks", test_data_volume_grows);
   g_test_add_func ("/elf-closure/of-a-program", test_closure);
   g_test_add_func ("/elf-closure/of-no-program-is-refused", test_closure_of_no_program);
   return g_test_run ();
