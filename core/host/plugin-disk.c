@@ -287,3 +287,15 @@ sp_plugin_disk_build (const SpConfigVault *vault, SpPluginCatalog *catalog, cons
     g_prefix_error (error, "cannot build the plugin disk: ");
   return ok;
 }
+
+gboolean
+sp_plugin_disk_check (const char *path, const char *sha256, GError **error)
+{
+  g_autofree char *now = digest_of (path, error);
+
+  if (now == NULL || g_str_equal (now, sha256))
+    return now != NULL;
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
+               "%s is not what this process built: stop the vault and start it again", path);
+  return FALSE;
+}

@@ -17,6 +17,9 @@
 gboolean sp_plugin_disk_build (const SpConfigVault *vault, SpPluginCatalog *catalog,
                                const char *path, char **ret_sha256, GError **error);
 
+/* Whether what is at @path is what was built. */
+gboolean sp_plugin_disk_check (const char *path, const char *sha256, GError **error);
+
 /* How @instance is to be told to the guest: the path of its shared object there, and its options with
  * paths changed to those on the disk.  Free the path; unref the options (a{ss}). */
 gboolean sp_plugin_disk_map (const SpConfigInstance *instance, SpPluginCatalog *catalog,

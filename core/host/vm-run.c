@@ -31,6 +31,8 @@ typedef struct {
   SpVmSettings *settings;
   SpImageSet *image;
   SpMachine *machine;
+  char *disk, *disk_sha256; /* the plugin disk */
+  gboolean again;           /* it was started before */
   SpPluginProcess *plugin;
   guint acceleration;
   const char *state; /* for people: "stopped", "starting", "running", "stopping" */
@@ -220,11 +222,24 @@ on_created (const GError *error, gpointer data)
                              on_started, run);
 }
 
+/* It opens them by their names again, so they are hashed again. */
+static gboolean
+check_files (const Run *run, GError **error)
+{
+  g_autofree char *state = g_path_get_dirname (sp_service_path (run->service));
+  g_autoptr (SpImageSet) image = sp_image_set_find (state, run->record->image, error);
+
+  return image != NULL && sp_plugin_disk_check (run->disk, run->disk_sha256, error);
+}
+
 static gboolean
 start (gpointer data, GError **error)
 {
   Run *run = data;
 
+  if (run->again && !check_files (run, error))
+    return FALSE;
+  run->again = TRUE;
   run->state = "starting";
   sp_plugin_client_vm_create (sp_plugin_process_client (run->plugin),
                               sp_machine_spec (run->machine), on_created, run);
@@ -338,10 +353,9 @@ prepare (Run *run, GError **error)
   const SpConfigVault *vault = sp_service_vault (run->service);
   const char *folder = sp_service_path (run->service);
   g_autofree char *state = sp_state_dir ();
-  g_autofree char *plugins = g_build_filename (folder, SP_VAULT_PLUGINS, NULL);
   g_autofree char *volume = g_build_filename (folder, SP_VAULT_DATA, NULL);
-  g_autofree char *sha256 = NULL;
 
+  run->disk = g_build_filename (folder, SP_VAULT_PLUGINS, NULL);
   if (vault->vm == NULL) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "[vault %s] names no vm plugin: set vm = …",
                  vault->name);
@@ -352,10 +366,11 @@ prepare (Run *run, GError **error)
   run->settings =
       run->image ? sp_vm_settings_new (vault->vm, sp_service_catalog (run->service), error) : NULL;
   if (run->settings == NULL || !sp_data_volume_grow (volume, run->settings->disk_size, error) ||
-      !sp_plugin_disk_build (vault, sp_service_catalog (run->service), plugins, &sha256, error))
+      !sp_plugin_disk_build (vault, sp_service_catalog (run->service), run->disk, &run->disk_sha256,
+                             error))
     return FALSE;
-  run->machine =
-      sp_machine_new (run->record, folder, vault, run->settings, run->image, sha256, error);
+  run->machine = sp_machine_new (run->record, folder, vault, run->settings, run->image,
+                                 run->disk_sha256, error);
   return run->machine != NULL && open_plugin (run, vault, error);
 }
 
@@ -374,6 +389,8 @@ sp_vm_run (const SpVmRunOptions *options, GError **error)
   g_clear_pointer (&run.plugin, sp_plugin_process_free);
   g_clear_error (&run.why);
   g_free (run.last);
+  g_free (run.disk);
+  g_free (run.disk_sha256);
   sp_service_free (run.service);
   sp_machine_free (run.machine);
   sp_vm_settings_free (run.settings);
