@@ -8,7 +8,7 @@
 #include "base/text.h"
 
 #define TAIL 4096
-#define MAX_CHARS 200u
+#define MAX_CHARS 1000u
 
 /* The end of the file as text; NULL: it is empty, or no file. */
 static char *
