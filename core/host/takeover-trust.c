@@ -13,10 +13,6 @@
 #include "host/takeover-private.h"
 
 #define STEP (1024u * 1024u)
-#define SECTOR 512u
-#define MBR_FIRST_ENTRY 446u
-#define MBR_ENTRY 16u
-#define MBR_N_ENTRIES 4u
 
 static gboolean
 differ (GError **error, const char *what)
@@ -28,29 +24,31 @@ differ (GError **error, const char *what)
   return FALSE;
 }
 
-static guint32
-le32 (const guint8 *bytes)
+static gboolean
+is_zero (const guint8 *bytes, gsize length)
 {
-  return bytes[0] | (guint32) bytes[1] << 8 | (guint32) bytes[2] << 16 | (guint32) bytes[3] << 24;
+  for (gsize i = 0; i < length; i++)
+    if (bytes[i] != 0)
+      return FALSE;
+  return TRUE;
 }
 
-/* The one table that provision writes: root, then data, then nothing. */
+/* What provision writes before the root is known to the byte. */
 static gboolean
 check_partitions (SpImage *disk, const SpImageSet *image, GError **error)
 {
-  guint8 sector[SECTOR];
-  guint64 length = (image->root.size + STEP - 1) / STEP * STEP;
-  const guint8 *entry = sector + MBR_FIRST_ENTRY;
+  g_autofree guint8 *start = g_malloc (SP_DISK_ROOT_START);
+  guint8 expected[SP_DISK_TABLE_SIZE];
 
-  if (!sp_image_read (disk, 0, sector, sizeof sector, error))
+  if (!sp_image_read (disk, 0, start, SP_DISK_ROOT_START, error))
     return FALSE;
-  if (sector[510] != 0x55 || sector[511] != 0xaa)
+  sp_image_set_disk_table (image, sp_image_size (disk), expected);
+  if (start[510] != expected[510] || start[511] != expected[511])
     return differ (error, "the disk has no partition table");
-  if (le32 (entry + 8) != SP_DISK_ROOT_START / SECTOR || le32 (entry + 12) != length / SECTOR)
-    return differ (error, "the root partition has another place or size");
-  for (guint i = 2; i < MBR_N_ENTRIES; i++)
-    if (entry[i * MBR_ENTRY + 4] != 0)
-      return differ (error, "the disk has partitions that the image does not have");
+  if (memcmp (start, expected, sizeof expected) != 0)
+    return differ (error, "its partition table is not the one that belongs to the image");
+  if (!is_zero (start + sizeof expected, SP_DISK_ROOT_START - sizeof expected))
+    return differ (error, "there is something before the root partition");
   return TRUE;
 }
 
@@ -68,9 +66,8 @@ compare_root (SpImage *disk, const SpImageSet *image, GError **error)
     if (!sp_image_read (disk, SP_DISK_ROOT_START + at, buffer, STEP, error))
       return FALSE;
     g_checksum_update (sum, buffer, (gssize) wanted);
-    for (gsize i = wanted; i < STEP; i++)
-      if (buffer[i] != 0)
-        return differ (error, "there is something behind the root file system");
+    if (!is_zero (buffer + wanted, STEP - wanted))
+      return differ (error, "there is something behind the root file system");
   }
   if (!g_str_equal (g_checksum_get_string (sum), image->root.sha256))
     return differ (error, "the root partition differs from the image's");
