@@ -7,10 +7,6 @@
 #include "host/image-set.h"
 
 #define STEP SP_DISK_ROOT_START
-#define SECTOR 512u
-#define MBR_FIRST_ENTRY 446u
-#define MBR_ENTRY 16u
-#define MBR_N_ENTRIES 4u
 
 static gboolean
 differ (GError **error, const char *what)
@@ -19,36 +15,10 @@ differ (GError **error, const char *what)
   return FALSE;
 }
 
-static guint32
-le32 (const guint8 *bytes)
-{
-  return bytes[0] | (guint32) bytes[1] << 8 | (guint32) bytes[2] << 16 | (guint32) bytes[3] << 24;
-}
-
 static guint64
 padded (guint64 size)
 {
   return (size + STEP - 1) / STEP * STEP;
-}
-
-/* The one table that provision writes: root, then data, then nothing. */
-static gboolean
-check_partitions (SpImage *disk, guint64 size, GError **error)
-{
-  guint8 sector[SECTOR];
-  const guint8 *entry = sector + MBR_FIRST_ENTRY;
-
-  if (!sp_image_read (disk, 0, sector, sizeof sector, error))
-    return FALSE;
-  if (sector[510] != 0x55 || sector[511] != 0xaa)
-    return differ (error, "the disk has no partition table");
-  if (le32 (entry + 8) != SP_DISK_ROOT_START / SECTOR ||
-      le32 (entry + 12) != padded (size) / SECTOR)
-    return differ (error, "the root partition has another place or size");
-  for (guint i = 2; i < MBR_N_ENTRIES; i++)
-    if (entry[i * MBR_ENTRY + 4] != 0)
-      return differ (error, "the disk has partitions that the image does not have");
-  return TRUE;
 }
 
 static gboolean
@@ -57,6 +27,25 @@ is_zero (const guint8 *bytes, gsize length)
   for (gsize i = 0; i < length; i++)
     if (bytes[i] != 0)
       return FALSE;
+  return TRUE;
+}
+
+/* What provision writes before the root is known to the byte. */
+static gboolean
+check_start (SpImage *disk, guint64 size, GError **error)
+{
+  g_autofree guint8 *start = g_malloc (SP_DISK_ROOT_START);
+  guint8 expected[SP_DISK_TABLE_SIZE];
+
+  if (!sp_image_read (disk, 0, start, SP_DISK_ROOT_START, error))
+    return FALSE;
+  sp_image_disk_table (size, sp_image_size (disk), expected);
+  if (start[510] != expected[510] || start[511] != expected[511])
+    return differ (error, "the disk has no partition table");
+  if (memcmp (start, expected, sizeof expected) != 0)
+    return differ (error, "its partition table is not the one that belongs to the image");
+  if (!is_zero (start + sizeof expected, SP_DISK_ROOT_START - sizeof expected))
+    return differ (error, "there is something before the root partition");
   return TRUE;
 }
 
@@ -89,5 +78,5 @@ sp_image_compare_root (int fd, guint64 size, const char *sha256, GError **error)
     return FALSE;
   if (sp_image_size (disk) < SP_DISK_ROOT_START + padded (size))
     return differ (error, "the disk is too small for its image");
-  return check_partitions (disk, size, error) && check_root (disk, size, sha256, error);
+  return check_start (disk, size, error) && check_root (disk, size, sha256, error);
 }

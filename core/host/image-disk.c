@@ -13,7 +13,7 @@
 #include "host/image-set.h"
 #include "host/tool.h"
 
-#define SECTOR 512u
+#define SECTOR SP_DISK_TABLE_SIZE
 #define STEP SP_DISK_ROOT_START
 #define MBR_FIRST_ENTRY 446u
 #define MBR_ENTRY 16u
@@ -58,20 +58,28 @@ write_all (int fd, gconstpointer data, gsize length, off_t at)
   return TRUE;
 }
 
+void
+sp_image_disk_table (guint64 root_size, guint64 size, guint8 *ret_sector)
+{
+  guint64 root_length = (root_size + STEP - 1) / STEP * STEP;
+
+  memset (ret_sector, 0, SECTOR);
+  put_partition (ret_sector, 0, SP_DISK_ROOT_START, root_length);
+  put_partition (ret_sector, 1, SP_DISK_ROOT_START + root_length,
+                 size - SP_DISK_ROOT_START - root_length);
+  ret_sector[510] = 0x55;
+  ret_sector[511] = 0xaa;
+}
+
 static gboolean
 write_raw (const SpImageSet *set, int fd, guint64 size, GError **error)
 {
   g_autoptr (GMappedFile) root = g_mapped_file_new (set->root.path, FALSE, error);
-  guint64 root_length = (set->root.size + STEP - 1) / STEP * STEP;
-  guint8 sector[SECTOR] = { 0 };
+  guint8 sector[SECTOR];
 
   if (root == NULL)
     return FALSE;
-  put_partition (sector, 0, SP_DISK_ROOT_START, root_length);
-  put_partition (sector, 1, SP_DISK_ROOT_START + root_length,
-                 size - SP_DISK_ROOT_START - root_length);
-  sector[510] = 0x55;
-  sector[511] = 0xaa;
+  sp_image_disk_table (set->root.size, size, sector);
   if (ftruncate (fd, (off_t) size) == 0 && write_all (fd, sector, sizeof sector, 0) &&
       write_all (fd, g_mapped_file_get_contents (root), g_mapped_file_get_length (root),
                  SP_DISK_ROOT_START))

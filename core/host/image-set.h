@@ -51,6 +51,10 @@ SpImageSet *sp_image_set_build (const char *to, const char *kernel, GError **err
  * the rest of the disk, empty, for data.  Everything else is zero. */
 #define SP_DISK_ROOT_START (1024u * 1024u)
 #define SP_DISK_ROOT_DEVICE "/dev/vda1"
+#define SP_DISK_TABLE_SIZE 512u
+/* The first sector of such a disk of @size bytes with a root file of @root_size bytes: root, then data,
+ * then nothing. */
+void sp_image_disk_table (guint64 root_size, guint64 size, guint8 *ret_sector);
 
 /* A qcow2 at @path (replaced), in the end as large as @size for the guest. */
 gboolean

@@ -44,6 +44,8 @@ sp_takeover_undo_keys (gpointer data)
   SpTakeover *takeover = data;
   const char *const names[] = { "vault.json", SP_VAULT_DATA };
 
+  if (takeover->runs)
+    return;
   /* The record first: without it nobody takes what is left for a vault. */
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     (void) unlinkat (takeover->fd, names[i], 0);

@@ -32,6 +32,7 @@ typedef struct {
   gboolean is_deaf;  /* the monitor: while taking back it was tried in vain */
   char *disk_sha256; /* of the agent's disk, as copied */
   char *warning;
+  gboolean runs; /* the vault, although it was to be ended: nothing of it may be removed */
   GString *left; /* what could not be taken back, for people; NULL: nothing */
 } SpTakeover;
 

@@ -32,7 +32,8 @@ sp_takeover_undo_start (gpointer data)
   SpTakeover *takeover = data;
   GError *error = NULL;
 
-  if (!sp_vm_control_end (takeover->folder, &error))
+  takeover->runs = !sp_vm_control_end (takeover->folder, &error);
+  if (takeover->runs)
     sp_takeover_keep_left (takeover, "ending the vault", error);
 }
 

@@ -233,6 +233,8 @@ remove_folder (Run *run)
 {
   GError *error = NULL;
 
+  if (run->takeover.runs)
+    return;
   if (!sp_takeover_folder_remove (run->takeover.fd, run->takeover.folder, &error))
     sp_takeover_keep_left (&run->takeover, "removing the vault", error);
 }
@@ -330,11 +332,22 @@ read_journal (Run *run, GError **error)
   return TRUE;
 }
 
-static void
-take_back (Run *run)
+/* FALSE: something of it runs still, so that the folder and its journal must stay.  @ret_left: what could
+ * not be taken back at the agent's side. */
+static gboolean
+take_back (Run *run, char **ret_left, GError **error)
 {
-  sp_steps_undo (run->steps, run->n_steps, run->journal.step, &run->takeover);
-  g_clear_pointer (&run->takeover.monitor, sp_monitor_free);
+  SpTakeover *takeover = &run->takeover;
+
+  sp_steps_undo (run->steps, run->n_steps, run->journal.step, takeover);
+  g_clear_pointer (&takeover->monitor, sp_monitor_free);
+  takeover->is_deaf = FALSE;
+  *ret_left = takeover->left ? g_string_free (g_steal_pointer (&takeover->left), FALSE) : NULL;
+  if (!takeover->runs)
+    return TRUE;
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
+               "%s: end that process, then start this again", *ret_left);
+  return FALSE;
 }
 
 /* Where the agent did not reach the vault, the config may name another address by now: the vault is
@@ -367,6 +380,7 @@ SpTakeoverResult *
 sp_takeover_resume (const SpTakeoverOptions *options, GError **error)
 {
   g_autoptr (Run) run = run_new (options, takeover_steps, G_N_ELEMENTS (takeover_steps), error);
+  g_autofree char *left = NULL;
 
   if (run == NULL || !read_journal (run, error))
     return NULL;
@@ -374,8 +388,9 @@ sp_takeover_resume (const SpTakeoverOptions *options, GError **error)
     return begin_anew (run, error) && go_on (run, error) ? run_from (run, run->journal.step, error)
                                                          : NULL;
   /* What was copied and made may be half-made: begin again, with new keys, and nothing of the old. */
-  take_back (run);
-  return sp_takeover_folder_clear (run->takeover.fd, error) ? run_from (run, 1, error) : NULL;
+  if (!take_back (run, &left, error) || !sp_takeover_folder_clear (run->takeover.fd, error))
+    return NULL;
+  return run_from (run, 1, error);
 }
 
 gboolean
@@ -393,9 +408,8 @@ sp_takeover_abort (const SpTakeoverOptions *options, char **ret_left, GError **e
         run->journal.step);
     return FALSE;
   }
-  take_back (run);
-  *ret_left = run->takeover.left ? g_strdup (run->takeover.left->str) : NULL;
-  return sp_takeover_folder_remove (run->takeover.fd, run->takeover.folder, error);
+  return take_back (run, ret_left, error) &&
+         sp_takeover_folder_remove (run->takeover.fd, run->takeover.folder, error);
 }
 
 /* ---- without an agent ----------------------------------------------------------------------------------- */
@@ -404,11 +418,12 @@ sp_takeover_abort (const SpTakeoverOptions *options, char **ret_left, GError **e
 static gboolean
 clear_interrupted (Run *run, GError **error)
 {
+  g_autofree char *left = NULL;
+
   if (!sp_takeover_journal_exists (run->takeover.fd) || !read_journal (run, NULL) ||
       *run->journal.source != 0)
     return TRUE;
-  take_back (run);
-  if (!sp_takeover_folder_clear (run->takeover.fd, error))
+  if (!take_back (run, &left, error) || !sp_takeover_folder_clear (run->takeover.fd, error))
     return FALSE;
   sp_takeover_journal_remove (run->takeover.fd);
   return TRUE;

@@ -149,6 +149,28 @@ class Monitors(Case):
         self.assertEqual(agent.asked[-1], "delvm takeover-checkpoint")
         self.assertIn("cont", agent.asked)
 
+    def test_a_monitor_that_was_deaf_when_a_resume_began_is_asked_again_later(self):
+        conts = self.world.path("agent", "conts")
+
+        def deaf_twice(name, connection, answer):
+            with open(conts, "ab+") as file:
+                if name == "cont" and file.tell() < 2:
+                    file.write(b"x")
+                    raise ConnectionError
+            connection.sendall(answer)
+        agent = self.agent(deaf_twice)
+        self.interrupt(step=4)
+        done = self.world.resume()
+        self.assertEqual(done.status, INTEGRITY, done)
+        self.assertIn("everything was taken back", done.json["error"]["message"])
+        self.assertEqual(agent.asked[-2:], ["cont", "delvm takeover-checkpoint"])
+
+    def interrupt(self, step):
+        """As if a takeover had been killed in this step."""
+        os.mkdir(self.world.vault, 0o700)
+        self.world.write(os.path.join("state", "default", "takeover.json"),
+                         json.dumps({"format": 1, "image": None, "port": 4, "source": "agent", "step": step}))
+
     def test_a_late_answer_to_a_run_that_was_killed_is_nobodys(self):
         def late(name, connection, answer):
             if name == "qmp_capabilities" and not os.path.exists(self.world.path("agent", "second")):
@@ -159,9 +181,7 @@ class Monitors(Case):
         self.assert_fails(2, INTEGRITY)
         self.assertEqual(agent.asked, [])
         os.unlink(self.world.path("agent", "second"))
-        os.mkdir(self.world.vault, 0o700)
-        self.world.write(os.path.join("state", "default", "takeover.json"),
-                         json.dumps({"format": 1, "image": None, "port": 4, "source": "agent", "step": 4}))
+        self.interrupt(step=4)
         done = self.world.abort()
         self.assertEqual((done.status, "in vain" in done.err), (0, False), done)
         self.assertEqual(agent.asked, ["cont", "delvm takeover-checkpoint"])
@@ -246,6 +266,61 @@ class Full(Case):
         self.assertTrue(message.startswith("step 1, "), message)
         self.assertEqual(self.world.left(), ["filler"])
         self.assertEqual(self.agent.asked, [])
+
+
+class HandOver(Case):
+    """The vault is the host's already; now the agent is in the way, and there is only the way forward."""
+
+    def disk(self):
+        """A true disk, of a provisioning that ended there."""
+        world = self.world
+        world.must("image", "export", world.agent_image)
+        subprocess.run(["chown", "-R", str(world.user), world.agent_image], check=True)
+        process = subprocess.Popen(world.as_agent(world.program, "--json", "provision", "--staging", world.staging, "--image",
+                                                  world.agent_image, "--port", free_port()), stdout=subprocess.PIPE)
+        for _ in range(3):
+            process.stdout.readline()
+        process.kill()
+        process.communicate()
+        machine = world.agents_machine()
+        if machine is not None:
+            os.kill(machine, signal.SIGKILL)
+            until(lambda: world.agents_machine() is None, "its end")
+        with open(os.path.join(world.staging, DISK), "rb") as file:
+            return file.read()
+
+    def assert_stuck(self, done, *words):
+        self.assertNotEqual(done.status, 0, done)
+        message = done.json["error"]["message"]
+        self.assertTrue(message.startswith("step 11, "), message)
+        for word in (*words, "go on with 'takeover --resume'"):
+            self.assertIn(word, message)
+        self.assertEqual(self.world.abort().status, CONFLICT)
+        self.assertEqual(self.world.health()["ownership"], "owned")
+        self.assertFalse(any(name.startswith(".agent") for name in os.listdir(self.world.staging)))
+
+    def test_the_agent_is_in_the_way(self):
+        disk, world = self.disk(), self.world
+        image = world.must("--json", "image", "measure", world.image_folder).json["image"].removeprefix("sha256:")
+        agent = FakeAgent(world, image)
+        self.addCleanup(agent.end)
+        agent.put(DISK, disk)
+        os.makedirs(world.agent_file + "/full")
+        self.assert_stuck(world.takeover(), "agent.json")
+        os.rename(world.staging, world.staging + ".away")
+        os.mkdir(world.staging, 0o755)
+        self.assert_stuck(world.resume(), world.staging)
+        os.rmdir(world.staging)
+        os.rename(world.staging + ".away", world.staging)
+        os.rmdir(world.agent_file + "/full")
+        os.rmdir(world.agent_file)
+        # Whatever it names, what is not the agent's machine is left alone.
+        agent.put("qemu.pid", b"%d\n" % os.getpid())
+        done = world.resume()
+        self.assertEqual(done.status, 0, done)
+        self.assertIn("warning: owned, but the agent's own VM may run on", done.err)
+        self.assertEqual([line["step"] for line in done.lines], [11, 12, 13])
+        self.assertEqual(world.connect().call("GET", "/v1/secrets").status, 200)
 
 
 class Gone(Case):

@@ -152,13 +152,23 @@ class Changed(Case):
                 self.refuse("behind the root file system", **{f"at_{offset}": b"x"})
 
     def test_another_partition_table(self):
-        table = self.at(446, 64)
+        table, other = self.at(446, 64), "partition table is not the one that belongs to the image"
         moved = int.from_bytes(table[8:12], "little") + 8
         self.refuse("no partition table", at_510=b"\0\0")
-        self.refuse("another place or size", at_454=moved.to_bytes(4, "little"))
-        self.refuse("another place or size", at_458=b"\xff\xff")
-        self.refuse("partitions that the image does not have", at_478=table[16:32])
         self.refuse("too small", size=ROOT_START * 2)
+        for what, changes in {
+                "the root elsewhere": {"at_454": moved.to_bytes(4, "little")},
+                "the root longer": {"at_458": b"\xff\xff"},
+                "the root of another type": {"at_450": b"\xee"},
+                "the root to boot from": {"at_446": b"\x80"},
+                "the data over the root": {"at_470": table[8:12]},
+                "a third partition": {"at_478": table[16:32]},
+                "a boot sector": {"at_0": b"\xeb\xfe"},
+        }.items():
+            with self.subTest(what):
+                self.refuse(other, **changes)
+        self.refuse("before the root", at_512=b"EFI PART")
+        self.refuse("before the root", **{f"at_{ROOT_START - 1}": b"x"})
 
     def test_an_empty_disk(self):
         self.refuse("no partition table", at_0=bytes(ROOT_START))

@@ -114,17 +114,17 @@ class FakeAgent:
         say()
         while True:
             connection, _ = server.accept()
-            try:
-                self._talk(connection)
-            except (OSError, ValueError):
-                pass
-            connection.close()
+            with connection, connection.makefile("rb") as lines:
+                try:
+                    self._talk(connection, lines)
+                except (OSError, ValueError):
+                    pass
 
-    def _talk(self, connection):
+    def _talk(self, connection, lines):
         if self.behave is never_greets:
             self.behave(None, connection, None)
         connection.sendall(GREETING)
-        for line in connection.makefile("rb"):
+        for line in lines:
             asked = json.loads(line)
             words = asked.get("arguments", {}).get("command-line")
             name = words or asked["execute"]
