@@ -5,6 +5,9 @@
 
 #include "base/option.h"
 
+/* Beside the vaults' folders, which are called as they are. */
+#define IMAGES "images"
+
 /* clang-format off: a row an option */
 static const SpOption vault_options[] = {
   { .key = "vm",
@@ -172,6 +175,10 @@ sp_config_take_vault (SpConfigCheck *check, const SpConfigSection *section)
       sp_config_take_values (check, section, vault_options, G_N_ELEMENTS (vault_options), NULL);
   SpConfigVault *vault = g_new0 (SpConfigVault, 1);
 
+  if (g_str_equal (section->name, IMAGES))
+    sp_config_complain (check->report, section->line,
+                        "[vault " IMAGES
+                        "]: this is the folder of the images: choose another name");
   g_ptr_array_add (check->config->vaults, vault);
   vault->name = g_string_chunk_insert_const (check->config->strings, section->name);
   vault->vm = take_reference (check, section, values, "vm");

@@ -1,10 +1,14 @@
 /* harden.c - harden.h with prctl(2) */
 #include "base/harden.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "sp-build.h"
 
@@ -26,6 +30,16 @@ sp_harden (const char *name)
     (void) prctl (PR_CAPBSET_DROP, capability, 0, 0, 0);
   (void) umask (077);
   (void) signal (SIGPIPE, SIG_IGN);
+}
+
+void
+sp_hold_standard_descriptors (void)
+{
+  /* The lowest free number is taken, so in this order each gets its own. */
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl (fd, F_GETFD) < 0 && errno == EBADF &&
+        open ("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+      _exit (EXIT_FAILURE);
 }
 
 char **

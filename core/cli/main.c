@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/harden.h"
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "host/image-judge.h"
@@ -74,6 +75,7 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
   int status = 0;
 
+  sp_hold_standard_descriptors ();
   /* Children of ours, see host/confine.h; they give up all that they have before anything else. */
   if (argc == 2 && g_str_equal (argv[1], "--monitor-child"))
     return sp_monitor_child_main ();

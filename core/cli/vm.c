@@ -1,6 +1,8 @@
 /* vm.c - `secret-proxy vm run|start|stop|status|log`: the resident process of a vault in a machine */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/state.h"
 #include "cli/admin.h"
@@ -25,13 +27,37 @@ options_of (SpCli *cli, char **ret_folder)
                            sp_cli_get (cli, "plugin-dir") };
 }
 
+/* Whether @name is in @folder. */
+static gboolean
+is_there (const char *folder, const char *name, GError **error)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  struct stat st;
+
+  if (stat (path, &st) == 0)
+    return TRUE;
+  if (errno == EACCES)
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_DENIED,
+                 "only its owner may look into the vault in %s: run this as root", folder);
+  else
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND,
+                 "there is no vault in %s: make one with 'secret-proxy create'", folder);
+  return FALSE;
+}
+
+static gboolean
+is_vault (const char *folder, GError **error)
+{
+  return is_there (folder, "vault.json", error);
+}
+
 int
 sp_cli_vm_run (SpCli *cli, GError **error)
 {
   g_autofree char *folder = NULL;
   const SpVmRunOptions options = options_of (cli, &folder);
 
-  return sp_vm_run (&options, error) ? 0 : 1;
+  return is_vault (folder, error) && sp_vm_run (&options, error) ? 0 : 1;
 }
 
 static JsonNode *
@@ -53,7 +79,7 @@ sp_cli_vm_start (SpCli *cli, GError **error)
   const SpVmRunOptions options = options_of (cli, &folder);
   g_autoptr (JsonNode) node = NULL;
 
-  if (!sp_vm_control_start (&options, error))
+  if (!is_vault (folder, error) || !sp_vm_control_start (&options, error))
     return 1;
   node = node_of (folder, "running");
   sp_print_sentence (cli, node, "the vault in %s runs and is unlocked", folder);
@@ -68,7 +94,8 @@ sp_cli_vm_stop (SpCli *cli, GError **error)
   gboolean ran = FALSE;
 
   (void) options_of (cli, &folder);
-  if (!sp_vm_control_stop (folder, &ran, error))
+  /* One that is not finished may run, too. */
+  if (!is_there (folder, ".", error) || !sp_vm_control_stop (folder, &ran, error))
     return 1;
   node = node_of (folder, "stopped");
   sp_print_sentence (cli, node, ran ? "the vault in %s has stopped" : "no vault ran in %s", folder);
@@ -76,18 +103,6 @@ sp_cli_vm_stop (SpCli *cli, GError **error)
 }
 
 /* ---- status ------------------------------------------------------------------------------------------ */
-
-static gboolean
-is_vault (const char *folder, GError **error)
-{
-  g_autofree char *record = g_build_filename (folder, "vault.json", NULL);
-
-  if (g_file_test (record, G_FILE_TEST_EXISTS))
-    return TRUE;
-  g_set_error (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND,
-               "there is no vault in %s: make one with 'secret-proxy create'", folder);
-  return FALSE;
-}
 
 int
 sp_cli_vm_status (SpCli *cli, GError **error)
@@ -99,6 +114,7 @@ sp_cli_vm_status (SpCli *cli, GError **error)
     { "trust", "trust", SP_COLUMN_TEXT },
     { "image", "image", SP_COLUMN_TEXT },
     { "url", "url", SP_COLUMN_TEXT },
+    { "why it ended last", "why", SP_COLUMN_TEXT },
     { "pid", "pid", SP_COLUMN_TEXT },
   };
   g_autofree char *folder = NULL;

@@ -21,6 +21,7 @@
 #include "base/problem.h"
 #include "base/user.h"
 #include "daemon/control.h"
+#include "daemon/volume.h"
 
 #define FIRST_BACKOFF_MS 100u
 #define LAST_BACKOFF_MS 5000u
@@ -361,13 +362,23 @@ on_signal (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+/* It came without: a child gets it as a duplicate, the keeper only. */
+static void
+keep_admin (const SpParentOptions *options)
+{
+  if (options->admin_fd >= 0 && fcntl (options->admin_fd, F_SETFD, FD_CLOEXEC) != 0)
+    g_warning ("parent: there is no descriptor %d", options->admin_fd);
+}
+
 /* Others may pass through it to their own folders; they can't list it. */
 static void
 open_state (const SpParentOptions *options)
 {
-  if (options->first_user != 0 && (g_mkdir_with_parents (options->state_dir, 0711) != 0 ||
-                                   chmod (options->state_dir, 0711) != 0))
+  if (options->first_user == 0)
+    return;
+  if (g_mkdir_with_parents (options->state_dir, 0711) != 0 || chmod (options->state_dir, 0711) != 0)
     g_warning ("parent: cannot make %s: %s", options->state_dir, g_strerror (errno));
+  sp_volume_fill (options->state_dir);
 }
 
 int
@@ -383,6 +394,7 @@ sp_parent_run (const SpParentOptions *options)
                 options->listen, error->message);
     return sp_problem_exit (SP_PROBLEM_UNREACHABLE);
   }
+  keep_admin (options);
   open_state (options);
   for (guint i = 0; i < SP_MAX_SLOTS; i++)
     parent.children[i] = (Child){ &parent, i, 0 };

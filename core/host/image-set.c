@@ -286,6 +286,17 @@ sp_image_set_discard (const char *dir)
   (void) g_rmdir (dir);
 }
 
+/* It was copied after it was hashed: what counts is what has arrived. */
+static gboolean
+check_copy (const char *dir, const SpImageSet *set, GError **error)
+{
+  g_autoptr (SpImageSet) copy = sp_image_set_open (dir, error);
+
+  if (copy == NULL || g_str_equal (copy->id, set->id))
+    return copy != NULL;
+  return damaged (error, set->dir, "has changed while it was copied");
+}
+
 SpImageSet *
 sp_image_set_import (const SpImageSet *set, const char *state, GError **error)
 {
@@ -298,7 +309,8 @@ sp_image_set_import (const SpImageSet *set, const char *state, GError **error)
   if (!make_folder (images, error))
     return NULL;
   sp_image_set_discard (draft);
-  if (!make_folder (draft, error) || !copy_all (set, draft, error)) {
+  if (!make_folder (draft, error) || !copy_all (set, draft, error) ||
+      !check_copy (draft, set, error)) {
     sp_image_set_discard (draft);
     return NULL;
   }

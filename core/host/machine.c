@@ -9,6 +9,9 @@
 #define ROOT_DEVICE "/dev/vda"
 #define GUEST_PORT 3737u
 #define LOG_LIMIT (1024u * 1024u)
+/* Of QEMU's user network. */
+#define USER_ADDRESS "10.0.2.15/24"
+#define USER_GATEWAY "10.0.2.2"
 #define MAX_NAME 64
 
 enum { ROOT, DATA, PLUGINS, N_DISKS };
@@ -17,7 +20,7 @@ struct _SpMachine {
   char *id, *name;
   char *kernel, *initrd, *cmdline;
   char *paths[N_DISKS];
-  char *bridge, *channel, *log, *listen_host;
+  char *bridge, *channel, *log, *listen_host, *mac;
   char *url;
   JsonObject *measurement;
   SpVmDisk disks[N_DISKS];
@@ -41,23 +44,28 @@ sp_machine_free (SpMachine *machine)
   g_free (machine->channel);
   g_free (machine->log);
   g_free (machine->listen_host);
+  g_free (machine->mac);
   g_free (machine->url);
   g_clear_pointer (&machine->measurement, json_object_unref);
   g_free (machine);
 }
 
+/* Where nothing is said of its network the guest takes the addresses of a user network by itself. */
 char *
 sp_machine_cmdline (const char *root, const SpVmSettings *settings)
 {
+  gboolean user = settings->network == SP_VM_NETWORK_USER;
+  const char *address = user ? USER_ADDRESS : settings->address;
+  const char *gateway = user ? USER_GATEWAY : settings->gateway;
+  const char *dns = settings->dns ? settings->dns : gateway;
   GString *words = g_string_new (SP_KERNEL_WORDS " root=");
 
   g_string_append (words, root);
-  if (settings->network == SP_VM_NETWORK_USER)
+  if (user && settings->dns == NULL)
     return g_string_free (words, FALSE);
-  g_string_append_printf (words, " sp.net=%s", settings->address);
-  if (settings->gateway != NULL)
-    g_string_append_printf (words, ",%s,%s", settings->gateway,
-                            settings->dns ? settings->dns : settings->gateway);
+  g_string_append_printf (words, " sp.net=%s", address);
+  if (gateway != NULL || dns != NULL)
+    g_string_append_printf (words, ",%s,%s", gateway ? gateway : "", dns);
   return g_string_free (words, FALSE);
 }
 
@@ -78,6 +86,15 @@ check_address (const SpConfigVault *vault, const SpVmSettings *settings, GError 
   return FALSE;
 }
 
+/* Machines may share a bridge, so each has an address of its own; 52:54:00 is QEMU's prefix. */
+static char *
+mac_of (const char *id)
+{
+  g_autofree char *sum = g_compute_checksum_for_string (G_CHECKSUM_SHA256, id, -1);
+
+  return g_strdup_printf ("52:54:00:%.2s:%.2s:%.2s", sum, sum + 2, sum + 4);
+}
+
 static gboolean
 set_network (SpMachine *machine, const SpConfigVault *vault, const SpVmSettings *settings,
              GError **error)
@@ -85,6 +102,7 @@ set_network (SpMachine *machine, const SpConfigVault *vault, const SpVmSettings 
   g_autofree char *listen = sp_listen_text (vault->listen_host, vault->listen_port);
 
   machine->url = g_strconcat ("https://", listen, NULL);
+  machine->spec.mac = machine->mac = mac_of (machine->id);
   if (settings->network != SP_VM_NETWORK_USER)
     return check_address (vault, settings, error);
   machine->listen_host = g_strdup (vault->listen_host);

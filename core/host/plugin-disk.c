@@ -38,11 +38,12 @@ info_of (const SpConfigInstance *instance, SpPluginCatalog *catalog, GError **er
   return info;
 }
 
-/* files/KIND-NAME-OPTION, below the mount or the folder that it is built in. */
+/* files/KIND+NAME+OPTION, below the mount or the folder that it is built in; no name has a '+', so no two
+ * are the same. */
 static char *
 carried_name (const SpConfigInstance *instance, const char *option)
 {
-  return g_strdup_printf (FILES "/%s-%s-%s", instance->kind, instance->name, option);
+  return g_strdup_printf (FILES "/%s+%s+%s", instance->kind, instance->name, option);
 }
 
 static gboolean

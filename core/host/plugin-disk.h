@@ -24,3 +24,7 @@ gboolean sp_plugin_disk_map (const SpConfigInstance *instance, SpPluginCatalog *
 
 /* An empty data volume: a sparse file with an ext4 file system, 0600.  Fails where it is there. */
 gboolean sp_data_volume_make (const char *path, guint64 size, const char *uuid, GError **error);
+
+/* Make it longer where it is shorter than @size: the guest takes what is new at its next boot.  It never
+ * becomes shorter, and one that is not there is no error of this. */
+gboolean sp_data_volume_grow (const char *path, guint64 size, GError **error);

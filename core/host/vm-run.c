@@ -37,6 +37,7 @@ typedef struct {
   guint timer;       /* until it must have answered, or must have ended */
   gboolean up;       /* started, and its end was not told yet */
   GError *why;       /* it is being ended because of this */
+  char *last;        /* why it ended last; NULL: it has not */
 } Run;
 
 static const char *const acceleration_words[] = {
@@ -59,6 +60,8 @@ ended (Run *run, const GError *error)
   g_clear_handle_id (&run->timer, g_source_remove);
   run->state = "stopped";
   run->up = FALSE;
+  g_free (run->last);
+  run->last = error ? g_strdup (error->message) : NULL;
   sp_service_ended (run->service, error);
 }
 
@@ -241,7 +244,9 @@ on_looked (const SpVmInfo *info, const GError *error, gpointer data)
     return;
   why = error ? g_error_copy (error)
               : g_error_new (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the machine has ended: %s",
-                             info->why ? info->why : "it powered off");
+                             info->why
+                                 ? info->why
+                                 : "it powered off by itself; 'secret-proxy vm log' may say why");
   give_up (run, why);
 }
 
@@ -282,6 +287,8 @@ describe (gpointer data)
   json_object_set_string_member (object, "acceleration", acceleration_of (run));
   json_object_set_string_member (object, "trust", run->record->trust);
   json_object_set_string_member (object, "image", run->record->image);
+  if (run->last != NULL)
+    json_object_set_string_member (object, "why", run->last);
   json_object_set_int_member (object, "pid", getpid ());
   return object;
 }
@@ -332,6 +339,7 @@ prepare (Run *run, GError **error)
   const char *folder = sp_service_path (run->service);
   g_autofree char *state = sp_state_dir ();
   g_autofree char *plugins = g_build_filename (folder, SP_VAULT_PLUGINS, NULL);
+  g_autofree char *volume = g_build_filename (folder, SP_VAULT_DATA, NULL);
   g_autofree char *sha256 = NULL;
 
   if (vault->vm == NULL) {
@@ -343,7 +351,7 @@ prepare (Run *run, GError **error)
   run->image = run->record ? sp_image_set_find (state, run->record->image, error) : NULL;
   run->settings =
       run->image ? sp_vm_settings_new (vault->vm, sp_service_catalog (run->service), error) : NULL;
-  if (run->settings == NULL ||
+  if (run->settings == NULL || !sp_data_volume_grow (volume, run->settings->disk_size, error) ||
       !sp_plugin_disk_build (vault, sp_service_catalog (run->service), plugins, &sha256, error))
     return FALSE;
   run->machine =
@@ -365,6 +373,7 @@ sp_vm_run (const SpVmRunOptions *options, GError **error)
   ok = run.service != NULL && prepare (&run, error) && sp_service_run (run.service, error);
   g_clear_pointer (&run.plugin, sp_plugin_process_free);
   g_clear_error (&run.why);
+  g_free (run.last);
   sp_service_free (run.service);
   sp_machine_free (run.machine);
   sp_vm_settings_free (run.settings);

@@ -43,7 +43,7 @@ sp_qemu_cpu (guint32 acceleration)
 static void
 add_machine (GPtrArray *argv, const SpVmSpec *spec, guint32 acceleration)
 {
-  add_format (argv, "-name", "secret-proxy-%s", spec->name);
+  add (argv, "-name", spec->name);
   add (argv, "-uuid", spec->id);
   add (argv, "-S", NULL);
   add (argv, "-nodefaults", NULL);

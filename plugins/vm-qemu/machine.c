@@ -270,6 +270,15 @@ ask (SpQemuMachine *machine, SpVmInfo *info, GCancellable *cancellable, GError *
   return ok;
 }
 
+/* Of one whose QEMU runs, but not the guest. */
+static const char *
+why_stopped (const SpQemuMachine *machine)
+{
+  const char *why = machine->qmp != NULL ? sp_qemu_monitor_disk_error (machine->qmp) : NULL;
+
+  return why != NULL ? why : "the guest has stopped with an error that QEMU does not go on after";
+}
+
 gboolean
 sp_qemu_machine_inspect (SpQemuMachine *machine, SpVmInfo *info, GCancellable *cancellable,
                          GError **error)
@@ -290,7 +299,7 @@ sp_qemu_machine_inspect (SpQemuMachine *machine, SpVmInfo *info, GCancellable *c
     info->pid = machine->role->pid (machine);
     info->acceleration = machine->acceleration;
     if (info->state == SP_VM_FAILED)
-      info->why = g_strdup ("the guest has stopped with an error that QEMU does not go on after");
+      info->why = g_strdup (why_stopped (machine));
     return TRUE;
   }
   info->state = machine->ended;

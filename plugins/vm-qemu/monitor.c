@@ -28,6 +28,9 @@ struct _SpQemuMonitor {
   gint64 last_id; /* of the command that waits */
   JsonNode *answer;
   char *shutdown;
+  const char *disk_error; /* NULL: there was none */
+  void (*on_disk_error) (gpointer data);
+  gpointer data;
 };
 
 static gboolean
@@ -70,14 +73,50 @@ member_string (JsonObject *object, const char *name)
 }
 
 static void
-take_event (SpQemuMonitor *monitor, JsonObject *object)
+on_shutdown (SpQemuMonitor *monitor, JsonObject *data)
 {
-  const char *reason = member_string (member_object (object, "data"), "reason");
+  const char *reason = member_string (data, "reason");
 
-  if (g_strcmp0 (member_string (object, "event"), "SHUTDOWN") != 0)
-    return;
   g_free (monitor->shutdown);
   monitor->shutdown = g_strndup (reason != NULL ? reason : "", 64);
+}
+
+/* It is stopped when STOP comes. */
+static void
+on_block_io_error (SpQemuMonitor *monitor, JsonObject *data)
+{
+  JsonNode *full = data != NULL ? json_object_get_member (data, "nospace") : NULL;
+  gboolean is_full = full != NULL && json_node_get_value_type (full) == G_TYPE_BOOLEAN &&
+                     json_node_get_boolean (full);
+
+  if (g_strcmp0 (member_string (data, "action"), "stop") == 0)
+    monitor->disk_error = is_full ? "a disk of the guest can't grow: the host's file system is full"
+                                  : "a disk of the guest can't be read or written on the host";
+}
+
+static void
+on_stop (SpQemuMonitor *monitor, JsonObject *data)
+{
+  if (monitor->disk_error != NULL && monitor->on_disk_error != NULL)
+    monitor->on_disk_error (monitor->data);
+}
+
+static void
+take_event (SpQemuMonitor *monitor, JsonObject *object)
+{
+  static const struct {
+    const char *name;
+    void (*take) (SpQemuMonitor *monitor, JsonObject *data);
+  } events[] = {
+    { "SHUTDOWN", on_shutdown },
+    { "BLOCK_IO_ERROR", on_block_io_error },
+    { "STOP", on_stop },
+  };
+  const char *name = member_string (object, "event");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (events); i++)
+    if (g_strcmp0 (events[i].name, name) == 0)
+      events[i].take (monitor, member_object (object, "data"));
 }
 
 static gboolean
@@ -158,6 +197,19 @@ const char *
 sp_qemu_monitor_shutdown (const SpQemuMonitor *monitor)
 {
   return monitor->shutdown;
+}
+
+void
+sp_qemu_monitor_on_disk_error (SpQemuMonitor *monitor, void (*func) (gpointer data), gpointer data)
+{
+  monitor->on_disk_error = func;
+  monitor->data = data;
+}
+
+const char *
+sp_qemu_monitor_disk_error (const SpQemuMonitor *monitor)
+{
+  return monitor->disk_error;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------- */

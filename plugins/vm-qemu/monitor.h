@@ -36,5 +36,10 @@ gboolean sp_qemu_monitor_acceleration (SpQemuMonitor *monitor, guint32 *ret_acce
 
 /* The reason of the event SHUTDOWN: "guest-shutdown", "guest-reset", ...; NULL: there was none. */
 const char *sp_qemu_monitor_shutdown (const SpQemuMonitor *monitor);
+/* Call @func when QEMU has stopped the guest because a disk could not be read or written. */
+void
+sp_qemu_monitor_on_disk_error (SpQemuMonitor *monitor, void (*func) (gpointer data), gpointer data);
+/* Why it did, in words; NULL: it did not. */
+const char *sp_qemu_monitor_disk_error (const SpQemuMonitor *monitor);
 /* Read what is there already. */
 void sp_qemu_monitor_drain (SpQemuMonitor *monitor);

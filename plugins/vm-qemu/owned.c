@@ -37,6 +37,15 @@ on_ended (gpointer data)
   sp_qemu_machine_has_ended (machine, how);
 }
 
+/* It would wait for ever for somebody who looks at it: who does, learns of the state. */
+static void
+on_disk_error (gpointer data)
+{
+  SpQemuMachine *machine = data;
+
+  machine->qemu->host->api->vm_changed (machine->qemu->host, machine->spec->id);
+}
+
 static gboolean
 owned_runs (SpQemuMachine *machine)
 {
@@ -84,6 +93,7 @@ owned_launch (SpQemuMachine *machine, guint32 acceleration, GCancellable *cancel
     return FALSE;
   machine->process = launch.process;
   machine->qmp = sp_qemu_monitor_new (machine->qemu->host, launch.qmp);
+  sp_qemu_monitor_on_disk_error (machine->qmp, on_disk_error, machine);
   machine->console = sp_qemu_console_new (launch.console, g_steal_pointer (&log));
   ok = begin (machine, &launch.guard, cancellable, error);
   if (launch.guard >= 0)

@@ -83,7 +83,7 @@ class Owned(Case):
     def test_it_does_not_run_without_a_data_disk(self):
         machine = self.boot(admin=True)
         machine.wait_for_end()
-        self.assertIn("failed: there is no data disk", machine.console)
+        self.assertIn("failed: there is no data disk that works", machine.console)
         self.assertNotIn("listening", machine.console)
 
 

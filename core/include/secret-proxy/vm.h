@@ -18,7 +18,7 @@
  *      address     STRING   "10.0.0.5/24": the machine's own address; for bridge and tap
  *      gateway     STRING   numeric
  *      dns         STRING   numeric
- *      disk-size   SIZE     of the data volume, when it is made
+ *      disk-size   SIZE     of the data volume; raised later, it grows at the next start
  */
 #pragma once
 

@@ -207,6 +207,8 @@ static const Case cases[] = {
   { "unknown-kind", "[vault v]\n[notfy x]\nkey = 1\n",
     "f:2: there are no sections of the kind 'notfy': did you mean 'notify'?" },
   { "no-name", "[vault v]\n[notify]\n", "f:2: this section has no name: write [notify NAME]" },
+  { "the-folder-of-images", "[vault images]\n",
+    "f:1: [vault images]: this is the folder of the images: choose another name" },
   { "bad-name", "[vault v]\n[notify ../x]\n",
     "f:2: '../x' is no name: use letters, digits, '.', '_' and '-', at most 64" },
   { "not-a-section", "[vault v]\n[notify x] # hm\nkey = 1\n",

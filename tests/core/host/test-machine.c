@@ -2,6 +2,7 @@
  * host/plugin-disk.h, host/elf-closure.h */
 #include "host/machine.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "base/problem.h"
@@ -25,19 +26,25 @@ config_of (SpPluginCatalog *catalog, const char *vault, const char *rest)
 }
 
 static SpMachine *
-machine_of (const char *vault_text, const char *vm_text, GError **error)
+machine_with_id (const char *id, const char *vault_text, const char *vm_text, GError **error)
 {
   g_autoptr (SpPluginCatalog) catalog = sp_plugin_catalog_new (g_getenv ("SP_TEST_PLUGINS"));
   g_autoptr (SpConfig) config = config_of (catalog, vault_text, vm_text);
   const SpConfigVault *vault = sp_config_vault (config, NULL, NULL);
   g_autoptr (SpVmSettings) settings = sp_vm_settings_new (vault->vm, catalog, NULL);
-  const SpVaultRecord record = { (char *) "i", (char *) ID, (char *) "d", NULL, (char *) "exact" };
+  const SpVaultRecord record = { (char *) "i", (char *) id, (char *) "d", NULL, (char *) "exact" };
   const SpImageSet image = { .id = (char *) "image-id",
                              .kernel = { (char *) "/k", (char *) "kk", 1 },
                              .initrd = { (char *) "/i", (char *) "ii", 1 },
                              .root = { (char *) "/r", (char *) "rr", 1 } };
 
   return sp_machine_new (&record, "/v", vault, settings, &image, "pp", error);
+}
+
+static SpMachine *
+machine_of (const char *vault_text, const char *vm_text, GError **error)
+{
+  return machine_with_id (ID, vault_text, vm_text, error);
 }
 
 /* ---- machines ------------------------------------------------------------------------------------------ */
@@ -104,6 +111,41 @@ test_bridge (void)
   g_assert_cmpstr (sp_machine_url (machine), ==, "https://10.0.0.5:3737");
 }
 
+/* Two vaults on one bridge are two machines to it. */
+static void
+test_macs (void)
+{
+  g_autoptr (SpMachine) first = machine_of ("listen = 10.0.0.5:3737\n", BRIDGE, NULL);
+  g_autoptr (SpMachine) again = machine_of ("listen = 10.0.0.5:3737\n", BRIDGE, NULL);
+  g_autoptr (SpMachine) second = machine_with_id ("22345678-1234-4234-8234-123456789012",
+                                                  "listen = 10.0.0.5:3737\n", BRIDGE, NULL);
+
+  g_assert_true (g_str_has_prefix (sp_machine_spec (first)->mac, "52:54:00:"));
+  g_assert_cmpstr (sp_machine_spec (first)->mac, ==, sp_machine_spec (again)->mac);
+  g_assert_cmpstr (sp_machine_spec (first)->mac, !=, sp_machine_spec (second)->mac);
+}
+
+static void
+test_name_servers (void)
+{
+  static const char *const cases[][2] = {
+    { "", NULL },
+    { "dns = 9.9.9.9\n", " sp.net=10.0.2.15/24,10.0.2.2,9.9.9.9" },
+    { BRIDGE "dns = 9.9.9.9\n", " sp.net=10.0.0.5/24,10.0.0.1,9.9.9.9" },
+    { "network = bridge\nbridge = br0\naddress = 10.0.0.5/24\ndns = 10.0.0.9\n",
+      " sp.net=10.0.0.5/24,,10.0.0.9" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    gboolean user = strstr (cases[i][0], "bridge") == NULL;
+    g_autoptr (SpMachine) machine =
+        machine_of (user ? "" : "listen = 10.0.0.5:3737\n", cases[i][0], NULL);
+    const char *words = strstr (sp_machine_spec (machine)->cmdline, " sp.net=");
+
+    g_assert_cmpstr (words, ==, cases[i][1]);
+  }
+}
+
 static void
 test_bridge_and_listen_must_agree (void)
 {
@@ -156,7 +198,7 @@ test_options_are_mapped (void)
   g_assert_no_error (error);
   g_assert_cmpstr (path, ==, "/run/plugins/plugins/notify-telegram.so");
   g_assert_true (g_variant_lookup (options, "ca-file", "&s", &file));
-  g_assert_cmpstr (file, ==, "/run/plugins/files/notify-telegram-ca-file");
+  g_assert_cmpstr (file, ==, "/run/plugins/files/notify+telegram+ca-file");
 }
 
 static char *
@@ -193,6 +235,33 @@ test_only_small_files_are_carried (Folder *folder, gconstpointer data)
                         "x", &error));
   g_assert_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG);
   g_assert_nonnull (strstr (error->message, "ca-file"));
+}
+
+/* ---- the data volume ------------------------------------------------------------------------------------ */
+
+static guint64
+size_of (const char *path)
+{
+  GStatBuf st;
+
+  g_assert_cmpint (g_stat (path, &st), ==, 0);
+  return (guint64) st.st_size;
+}
+
+static void
+test_data_volume_grows (Folder *folder, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (folder->path, "data.raw", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (sp_data_volume_grow (path, 1000, &error));
+  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+  g_assert_true (g_file_set_contents (path, "kept", -1, NULL));
+  g_assert_true (sp_data_volume_grow (path, 1000, &error));
+  g_assert_cmpuint (size_of (path), ==, 1000);
+  g_assert_true (sp_data_volume_grow (path, 500, &error));
+  g_assert_cmpuint (size_of (path), ==, 1000);
+  g_assert_no_error (error);
 }
 
 /* ---- libraries ------------------------------------------------------------------------------------------ */
@@ -233,11 +302,14 @@ main (int argc, char **argv)
   g_test_add_func ("/machine/only-the-data-can-be-written", test_disks);
   g_test_add_func ("/machine/emulation-must-be-allowed", test_acceleration);
   g_test_add_func ("/machine/bridge", test_bridge);
+  g_test_add_func ("/machine/each-has-a-mac-of-its-own", test_macs);
+  g_test_add_func ("/machine/name-servers", test_name_servers);
   g_test_add_func ("/machine/bridge-and-listen-must-agree", test_bridge_and_listen_must_agree);
   g_test_add_func ("/machine/everything-that-boots-is-measured", test_measurement);
   g_test_add_func ("/plugin-disk/paths-are-those-of-the-guest", test_options_are_mapped);
   ADD_TEST ("/plugin-disk/a-store-has-no-path-of-its-own", test_store_has_no_path_of_its_own);
   ADD_TEST ("/plugin-disk/only-small-files-are-carried", test_only_small_files_are_carried);
+  ADD_TEST ("/data-volume/it-grows-and-never-shrinks", test_data_volume_grows);
   g_test_add_func ("/elf-closure/of-a-program", test_closure);
   g_test_add_func ("/elf-closure/of-no-program-is-refused", test_closure_of_no_program);
   return g_test_run ();

@@ -165,8 +165,10 @@ test_folder_is_removed (Folder *folder, gconstpointer data)
   write_text (folder, "master.key", "k");
   write_text (folder, "takeover.json", "{}");
   g_assert_false (sp_takeover_folder_is_empty (folder->fd));
-  g_assert_true (sp_takeover_folder_remove (folder->fd, NULL, &error));
+  g_assert_true (sp_takeover_folder_clear (folder->fd, &error));
   g_assert_no_error (error);
+  g_assert_true (sp_takeover_journal_exists (folder->fd));
+  sp_takeover_journal_remove (folder->fd);
   g_assert_true (sp_takeover_folder_is_empty (folder->fd));
   g_assert_true (g_file_test (file, G_FILE_TEST_EXISTS));
   (void) g_unlink (file);

@@ -42,7 +42,7 @@ test_owned_whole (void)
   g_assert_cmpstr (
       line, ==,
       "qemu\n"
-      "-name\nsecret-proxy-default\n"
+      "-name\ndefault\n"
       "-uuid\n11111111-2222-4333-8444-555555555555\n"
       "-S\n"
       "-nodefaults\n"

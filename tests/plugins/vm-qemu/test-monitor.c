@@ -109,6 +109,33 @@ test_answers_count_for_their_question_only (Fake *fake, gconstpointer data)
 }
 
 static void
+count (gpointer data)
+{
+  ++*(guint *) data;
+}
+
+/* Nobody sees from outside that a guest was stopped. */
+static void
+test_a_full_disk_is_told_of (Fake *fake, gconstpointer data)
+{
+  guint told = 0;
+
+  begin (fake);
+  sp_qemu_monitor_on_disk_error (fake->monitor, count, &told);
+  say (fake, "{\"event\":\"STOP\"}\n"
+             "{\"event\":\"BLOCK_IO_ERROR\",\"data\":{\"action\":\"report\",\"nospace\":false}}\n"
+             "{\"event\":\"STOP\"}\n");
+  sp_qemu_monitor_drain (fake->monitor);
+  g_assert_cmpuint (told, ==, 0);
+  g_assert_null (sp_qemu_monitor_disk_error (fake->monitor));
+  say (fake, "{\"event\":\"BLOCK_IO_ERROR\",\"data\":{\"action\":\"stop\",\"nospace\":true}}\n"
+             "{\"event\":\"STOP\"}\n");
+  sp_qemu_monitor_drain (fake->monitor);
+  g_assert_cmpuint (told, ==, 1);
+  g_assert_nonnull (strstr (sp_qemu_monitor_disk_error (fake->monitor), "file system is full"));
+}
+
+static void
 test_a_refusal_is_shown_escaped (Fake *fake, gconstpointer data)
 {
   begin (fake);
@@ -155,6 +182,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add ("/vm-qemu/monitor/answers-count-for-their-question-only", Fake, NULL, set_up,
               test_answers_count_for_their_question_only, tear_down);
+  g_test_add ("/vm-qemu/monitor/a-full-disk-is-told-of", Fake, NULL, set_up,
+              test_a_full_disk_is_told_of, tear_down);
   g_test_add ("/vm-qemu/monitor/a-refusal-is-shown-escaped", Fake, NULL, set_up,
               test_a_refusal_is_shown_escaped, tear_down);
   for (gsize i = 0; i < 4; i++) {
