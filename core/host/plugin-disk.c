@@ -15,6 +15,7 @@
 #include "base/option.h"
 #include "base/problem.h"
 #include "host/elf-closure.h"
+#include "host/image-set-private.h"
 #include "host/tool.h"
 #include "plugin/find.h"
 
@@ -206,27 +207,17 @@ collect (const SpConfigVault *vault, SpPluginCatalog *catalog, const char *tree,
 
 /* ---- writing ---------------------------------------------------------------------------------------- */
 
+/* Compressed for speed: it is written before each start, and read by each. */
 static gboolean
 write_disk (const char *tree, const char *path, GError **error)
 {
   const char *const argv[] = {
     "mksquashfs",  tree,          path,         "-quiet", "-no-progress", "-noappend", "-no-xattrs",
     "-no-exports", "-all-root",   "-mkfs-time", TIME,     "-all-time",    TIME,        "-comp",
-    "gzip",        "-processors", "1",          NULL
+    "lz4",         "-processors", "1",          NULL
   };
 
   return sp_tool_run (argv, "squashfs-tools", error);
-}
-
-static char *
-digest_of (const char *path, GError **error)
-{
-  g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, error);
-
-  return file ? g_compute_checksum_for_data (G_CHECKSUM_SHA256,
-                                             (const guchar *) g_mapped_file_get_contents (file),
-                                             g_mapped_file_get_length (file))
-              : NULL;
 }
 
 static void
@@ -254,11 +245,12 @@ build (const SpConfigVault *vault, SpPluginCatalog *catalog, const char *tree, c
        char **ret_sha256, GError **error)
 {
   g_autofree char *next = g_strconcat (path, ".new", NULL);
+  guint64 size;
 
   if (!collect (vault, catalog, tree, error) || !write_disk (tree, next, error))
     return FALSE;
-  *ret_sha256 = digest_of (next, error);
-  if (*ret_sha256 != NULL && g_chmod (next, 0600) == 0 && g_rename (next, path) == 0)
+  if (sp_image_hash (next, ret_sha256, &size, error) && g_chmod (next, 0600) == 0 &&
+      g_rename (next, path) == 0)
     return TRUE;
   if (*ret_sha256 != NULL)
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_STORE, "cannot write %s: %s", path,

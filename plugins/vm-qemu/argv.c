@@ -29,10 +29,13 @@ static void
   va_end (list);
 }
 
+/* Emulated, instructions for whole strings go on byte by byte where a processor says that they are fast
+ * (erms), and every look-up of a page takes one step more (la57): without them a boot takes a sixth less
+ * time. */
 const char *
 sp_qemu_cpu (guint32 acceleration)
 {
-  return acceleration == SP_VM_KVM ? "host" : "max";
+  return acceleration == SP_VM_KVM ? "host" : "max,erms=off,la57=off";
 }
 
 /* ---- parts ------------------------------------------------------------------------------------------------ */
