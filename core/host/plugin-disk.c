@@ -283,10 +283,13 @@ sp_plugin_disk_build (const SpConfigVault *vault, SpPluginCatalog *catalog, cons
 gboolean
 sp_plugin_disk_check (const char *path, const char *sha256, GError **error)
 {
-  g_autofree char *now = digest_of (path, error);
+  g_autofree char *now = NULL;
+  guint64 size;
 
-  if (now == NULL || g_str_equal (now, sha256))
-    return now != NULL;
+  if (!sp_image_hash (path, &now, &size, error))
+    return FALSE;
+  if (g_str_equal (now, sha256))
+    return TRUE;
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
                "%s is not what this process built: stop the vault and start it again", path);
   return FALSE;
