@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/cli.h"
-#include "host/admin-client.h"
+#include "host/resident/admin-client.h"
 
 /* The folder of the vault that --vault names: a path where it has a slash, else a name; new string. */
 char *sp_vault_folder (const SpCli *cli);

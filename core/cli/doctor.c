@@ -12,8 +12,8 @@
 #include "cli/admin.h"
 #include "host/agent-file.h"
 #include "cli/output.h"
-#include "host/image-set.h"
-#include "host/vm.h"
+#include "host/appliance/image-set.h"
+#include "host/vm/vm.h"
 #include "plugin/info.h"
 
 typedef enum { OK, WARN, FAILED } Status;

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "cli/output.h"
-#include "host/image-judge.h"
+#include "host/image/judge.h"
 
 #define NOT_OK 9
 

@@ -5,7 +5,7 @@
 
 #include "base/state.h"
 #include "cli/output.h"
-#include "host/image-set.h"
+#include "host/appliance/image-set.h"
 
 static const SpColumn fields[] = {
   { "image", "image", SP_COLUMN_TEXT },     { "dir", "dir", SP_COLUMN_TEXT },

@@ -1,5 +1,5 @@
 /* local.c - `secret-proxy local` */
-#include "host/local.h"
+#include "host/resident/local.h"
 
 #include "cli/cli.h"
 

@@ -11,8 +11,8 @@
 #include "base/harden.h"
 #include "cli/cli.h"
 #include "cli/output.h"
-#include "host/image-judge.h"
-#include "host/monitor.h"
+#include "host/image/judge.h"
+#include "host/monitor/monitor.h"
 #include "plugin/info.h"
 #include "sp-build.h"
 

@@ -1,5 +1,5 @@
 /* provision.c - `secret-proxy provision` */
-#include "host/provision.h"
+#include "host/vm/provision.h"
 
 #include "cli/step-lines.h"
 

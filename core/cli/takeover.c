@@ -1,5 +1,5 @@
 /* takeover.c - `secret-proxy takeover` and `create` */
-#include "host/takeover.h"
+#include "host/takeover/takeover.h"
 
 #include <stdio.h>
 #include <string.h>

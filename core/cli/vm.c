@@ -7,8 +7,8 @@
 #include "base/state.h"
 #include "cli/admin.h"
 #include "cli/output.h"
-#include "host/vault-record.h"
-#include "host/vm-control.h"
+#include "host/vm/vault-record.h"
+#include "host/vm/vm-control.h"
 
 #define MAX_LOG (4u * 1024u * 1024u)
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "../lib/test-qcow2.h"
-#include "host/image.h"
+#include "host/image/image.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "host/monitor-private.h"
+#include "host/monitor/private.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 

@@ -1,10 +1,10 @@
-/* read-image.c - the disk in a qcow2 file on stdout, by the reader of host/image.h */
+/* read-image.c - the disk in a qcow2 file on stdout, by the reader of host/image/image.h */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "host/image.h"
+#include "host/image/image.h"
 
 /* No multiple of anything, so that reads cross clusters in every way. */
 #define PART 99991u

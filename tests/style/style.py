@@ -57,25 +57,25 @@ PLUGIN_NAMES = ("telegram", "sqlite", "qemu", "libvirt")
 
 # (file, rule, part of the line): why it may be so.
 WAIVERS = {
-    ("core/host/provision.c", "plugin-name", "DEFAULT_VM"):
+    ("core/host/vm/provision.c", "plugin-name", "DEFAULT_VM"):
         "an agent has no config file that could name the vm plugin",
-    ("core/host/image-disk.c", "plugin-name", '"qemu-img", "convert"'):
+    ("core/host/appliance/image-disk.c", "plugin-name", '"qemu-img", "convert"'):
         "the tool that writes the image format",
-    ("core/host/image-disk.c", "plugin-name", '"qemu-utils"'):
+    ("core/host/appliance/image-disk.c", "plugin-name", '"qemu-utils"'):
         "the package of that tool",
-    ("core/host/image-tool.c", "plugin-name", 'TOOL "qemu-img"'):
+    ("core/host/image/tool.c", "plugin-name", 'TOOL "qemu-img"'):
         "the tool of that name, which belongs to the image format and not to a plugin",
     ("core/base/config-vault.c", "plugin-name", '.fallback = "sqlite"'):
         "the default of the config file's contract",
-    ("core/host/monitor-human.c", "plugin-name", '#define BANNER "QEMU "'):
+    ("core/host/monitor/human.c", "plugin-name", '#define BANNER "QEMU "'):
         "how the monitor greets that may speak this dialect",
-    ("core/host/monitor-human.c", "plugin-name", '#define PROMPT "(qemu) "'):
+    ("core/host/monitor/human.c", "plugin-name", '#define PROMPT "(qemu) "'):
         "how that monitor asks for a command",
-    ("core/host/local.c", "plugin-name", "store = sqlite"):
+    ("core/host/resident/local.c", "plugin-name", "store = sqlite"):
         "the built-in config of a local vault, which says the default aloud",
-    ("core/host/source.h", "plugin-name", "SP_STAGING_PID"):
+    ("core/host/source/source.h", "plugin-name", "SP_STAGING_PID"):
         "a file name that agents know, whatever runs vaults here",
-    ("core/host/source-private.h", "plugin-name", "SP_SOURCE_MACHINE"):
+    ("core/host/source/private.h", "plugin-name", "SP_SOURCE_MACHINE"):
         "what agents run, whatever runs vaults here",
 }
 

@@ -13,7 +13,7 @@ def rules(path, text):
 class Bad(unittest.TestCase):
     def test_includes_against_the_layers(self):
         for path, name in (("core/base/a.c", "vault/seal.h"), ("core/vault/a.c", "daemon/gate.h"),
-                           ("core/host/a.c", "vault/vault.h"), ("core/daemon/a.c", "host/local.h"),
+                           ("core/host/a.c", "vault/vault.h"), ("core/daemon/a.c", "host/resident/local.h"),
                            ("core/plugin/a.c", "vault/vault.h"), ("core/cli/a.c", "daemon/gate.h"),
                            ("core/base/a.c", "../vault/seal.h")):
             self.assertEqual(rules(path, f'#include "{name}"\n'), ["include"], (path, name))
@@ -55,7 +55,7 @@ class Bad(unittest.TestCase):
 class Good(unittest.TestCase):
     def test_includes_along_the_layers(self):
         for path, name in (("core/vault/a.c", "base/json.h"), ("core/daemon/a.c", "vault/vault.h"),
-                           ("core/cli/a.c", "host/local.h"), ("core/base/a.c", "sp-build.h")):
+                           ("core/cli/a.c", "host/resident/local.h"), ("core/base/a.c", "sp-build.h")):
             self.assertEqual(rules(path, f'#include "{name}"\n#include <glib.h>\n'), [], (path, name))
         self.assertEqual(rules("plugins/store-sqlite/a.c", "#include <secret-proxy/store.h>\n#include <sqlite3.h>\n"), [])
 

@@ -1,4 +1,4 @@
-/* driver.c - a vm plugin on a line: what core/host/vm.h offers, for scenarios written in Python
+/* driver.c - a vm plugin on a line: what core/host/vm/vm.h offers, for scenarios written in Python
  *
  *   driver PLUGIN-DIR STATE PLUGIN OPTIONS          a command a line on stdin, an answer a line
  *   driver PLUGIN-DIR STATE PLUGIN OPTIONS --watch  the same commands, and "changed ID" when that comes
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/vm.h"
+#include "host/vm/vm.h"
 #include "plugin/protocol.h"
 
 static void

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fake-monitor.h"
-#include "host/monitor.h"
+#include "host/monitor/monitor.h"
 
 #define ADDRESS "127.0.0.1:3737"
 #define NAME "takeover-1"

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/problem.h"
-#include "host/source-private.h"
+#include "host/source/private.h"
 
 #define AGENT_UID 65001u
 #define OTHER_UID 65002u

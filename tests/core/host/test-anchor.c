@@ -1,5 +1,5 @@
-/* test-anchor.c - the audit anchor: host/anchor.h */
-#include "host/anchor.h"
+/* test-anchor.c - the audit anchor: host/resident/anchor.h */
+#include "host/resident/anchor.h"
 
 #include <string.h>
 #include <sys/stat.h>

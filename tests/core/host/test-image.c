@@ -1,12 +1,12 @@
-/* test-image.c - host/image.h: what is refused by which name, and what is read */
-#include "host/image.h"
+/* test-image.c - host/image/image.h: what is refused by which name, and what is read */
+#include "host/image/image.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "../../lib/test-qcow2.h"
 #include "base/problem.h"
-#include "host/image-judge.h"
+#include "host/image/judge.h"
 
 #define BITS 12u
 #define CLUSTER ((guint64) 1 << BITS)

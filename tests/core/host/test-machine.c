@@ -1,14 +1,14 @@
-/* test-machine.c - what an owned machine boots, and how plugins get into it: host/machine.h,
- * host/plugin-disk.h, host/elf-closure.h */
-#include "host/machine.h"
+/* test-machine.c - what an owned machine boots, and how plugins get into it: host/vm/machine.h,
+ * host/appliance/plugin-disk.h, host/appliance/elf-closure.h */
+#include "host/vm/machine.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
 
 #include "base/problem.h"
 #include "folder.h"
-#include "host/elf-closure.h"
-#include "host/plugin-disk.h"
+#include "host/appliance/elf-closure.h"
+#include "host/appliance/plugin-disk.h"
 
 #define ID "12345678-1234-4234-8234-123456789012"
 

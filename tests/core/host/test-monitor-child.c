@@ -9,7 +9,7 @@
 #include "base/problem.h"
 #include "base/user.h"
 #include "fake-monitor.h"
-#include "host/monitor-private.h"
+#include "host/monitor/private.h"
 #include "sp-build.h"
 
 #define ENOUGH_MS 20000u

@@ -1,5 +1,5 @@
 /* test-monitor-human.c - the client at a monitor for people, and at what pretends to be one */
-#include "host/monitor.h"
+#include "host/monitor/monitor.h"
 
 #include <string.h>
 

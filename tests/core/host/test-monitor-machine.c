@@ -13,7 +13,7 @@
 #include <glib/gstdio.h>
 
 #include "base/problem.h"
-#include "host/monitor.h"
+#include "host/monitor/monitor.h"
 
 #define ENOUGH_MS 60000u
 

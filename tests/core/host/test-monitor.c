@@ -1,5 +1,5 @@
-/* test-monitor.c - the client of the agent's monitor, and the lies that it is told in JSON: host/monitor.h */
-#include "host/monitor.h"
+/* test-monitor.c - the client of the agent's monitor, and the lies that it is told in JSON: host/monitor/monitor.h */
+#include "host/monitor/monitor.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* test-ready.c - the agent's signal: host/ready.h */
-#include "host/ready.h"
+/* test-ready.c - the agent's signal: host/source/ready.h */
+#include "host/source/ready.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
-/* test-resident.c - the far end of the admin channel: host/resident.h
+/* test-resident.c - the far end of the admin channel: host/resident/resident.h
  *
  * A fake keeper sits at the other end of a socket pair and keeps what it hears; the tests answer for
  * it, late, twice, or not at all.
  */
-#include "host/resident.h"
+#include "host/resident/resident.h"
 
 #include <signal.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 #include "base/problem.h"
 #include "folder.h"
-#include "host/admin-socket.h"
+#include "host/resident/admin-socket.h"
 
 typedef struct {
   SpResident *resident;

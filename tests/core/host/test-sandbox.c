@@ -1,5 +1,5 @@
-/* test-sandbox.c - host/sandbox.h: what a tool in it sees, may and gives back */
-#include "host/sandbox.h"
+/* test-sandbox.c - host/image/sandbox.h: what a tool in it sees, may and gives back */
+#include "host/image/sandbox.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* test-source-agent.c - what is done as the agent, and to its machine: host/source.h */
+/* test-source-agent.c - what is done as the agent, and to its machine: host/source/source.h */
 #include "source-fixture.h"
 
 /* ---- programs ------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* test-source-disk.c - copying a disk that lies on this machine: host/source.h */
+/* test-source-disk.c - copying a disk that lies on this machine: host/source/source.h */
 #include "source-fixture.h"
 
 #include <sys/mount.h>

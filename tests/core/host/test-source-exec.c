@@ -1,4 +1,4 @@
-/* test-source-exec.c - an agent VM behind a command, which may be anything: host/source.h
+/* test-source-exec.c - an agent VM behind a command, which may be anything: host/source/source.h
  *
  * The commands here run programs as another user, in another network namespace, through a shell as ssh
  * does, or misbehave for one program only.

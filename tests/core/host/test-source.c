@@ -1,4 +1,4 @@
-/* test-source.c - a staging folder on this machine, and what a hostile agent puts there: host/source.h */
+/* test-source.c - a staging folder on this machine, and what a hostile agent puts there: host/source/source.h */
 #include "source-fixture.h"
 
 #include <sys/mount.h>

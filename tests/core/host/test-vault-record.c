@@ -1,15 +1,15 @@
-/* test-vault-record.c - the files that say what a vault is and how far it was made: host/vault-record.h,
- * host/takeover-journal.h, and keys that are read and removed */
-#include "host/vault-record.h"
+/* test-vault-record.c - the files that say what a vault is and how far it was made: host/vm/vault-record.h,
+ * host/takeover/journal.h, and keys that are read and removed */
+#include "host/vm/vault-record.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/problem.h"
 #include "folder.h"
-#include "host/admin-socket.h"
+#include "host/resident/admin-socket.h"
 #include "host/keys.h"
-#include "host/takeover-journal.h"
+#include "host/takeover/journal.h"
 
 static void
 write_text (const Folder *folder, const char *name, const char *text)

@@ -1,5 +1,5 @@
-/* test-vm-spec.c - the well-known options of a [vm]: host/vm-spec.h, with the plugin vm-qemu */
-#include "host/vm-spec.h"
+/* test-vm-spec.c - the well-known options of a [vm]: host/vm/vm-spec.h, with the plugin vm-qemu */
+#include "host/vm/vm-spec.h"
 
 #include <string.h>
 

@@ -1,0 +1,127 @@
+/* local.c - local.h: a daemon beside this process as the backend of a service
+ *
+ * What must stay true: the ready line is the only thing on stdout; the port stays the same as long as
+ * this process lives.
+ */
+#include "host/resident/local.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/problem.h"
+#include "host/resident/daemon.h"
+#include "host/resident/ready-line.h"
+#include "host/resident/service.h"
+
+#define TRUST "local"
+#define ACCELERATION "none"
+#define STATE "state"
+
+static const char built_in[] = "[vault default]\n"
+                               "store = sqlite\n"
+                               "tls = optional\n"
+                               "listen = 127.0.0.1:3737\n";
+
+typedef struct {
+  SpService *service;
+  SpDaemon *daemon;
+  char *state;
+  char *listen; /* with the port that it really has, once it is known */
+} Local;
+
+static void
+on_unlocked (gboolean again, gpointer data)
+{
+  if (!again)
+    sp_ready_line (((Local *) data)->service, NULL);
+}
+
+static void
+on_listening (const char *address, guint16 port, int fd, gpointer data)
+{
+  Local *local = data;
+  g_autofree char *url = NULL;
+
+  g_free (local->listen);
+  local->listen = g_strdup_printf ("%s:%u", address, port);
+  url = g_strdup_printf ("https://%s", local->listen);
+  sp_service_attach (local->service, fd, url);
+}
+
+static void
+on_daemon_ended (const GError *error, gpointer data)
+{
+  Local *local = data;
+
+  g_clear_pointer (&local->daemon, sp_daemon_free);
+  sp_service_ended (local->service, error);
+}
+
+static gboolean
+start (gpointer data, GError **error)
+{
+  static const SpDaemonEvents events = { on_listening, on_daemon_ended };
+  Local *local = data;
+  const SpDaemonSetup setup = { local->listen, local->state };
+
+  local->daemon = sp_daemon_start (&setup, &events, local, error);
+  return local->daemon != NULL;
+}
+
+static void
+stop (gpointer data)
+{
+  sp_daemon_stop (((Local *) data)->daemon);
+}
+
+static const SpServiceBackend backend = { .start = start, .stop = stop, .unlocked = on_unlocked };
+
+static gboolean
+prepare (Local *local, int port, GError **error)
+{
+  const SpServiceClaim claim = { TRUST, ACCELERATION, NULL };
+  const SpConfigVault *vault = sp_service_vault (local->service);
+
+  local->state = g_build_filename (sp_service_path (local->service), STATE, NULL);
+  if (mkdirat (sp_service_folder (local->service), STATE, 0700) != 0 && errno != EEXIST) {
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTERNAL, "cannot make %s: %s", local->state,
+                 g_strerror (errno));
+    return FALSE;
+  }
+  local->listen = sp_listen_text (vault->listen_host, port >= 0 ? port : vault->listen_port);
+  return sp_service_claim (local->service, &claim, error);
+}
+
+static gboolean
+run (Local *local, const SpLocalOptions *options, GError **error)
+{
+  const SpServiceSetup setup = {
+    .dir = options->dir,
+    .config = options->config,
+    .built_in = built_in,
+    .vault = options->vault,
+    .plugin_dir = options->plugin_dir,
+    .make_keys = TRUE,
+    .tls_optional = TRUE,
+  };
+
+  local->service = sp_service_open (&setup, &backend, local, error);
+  if (local->service == NULL || !prepare (local, options->port, error))
+    return FALSE;
+  g_printerr ("secret-proxy: nothing isolates this vault from other programs of this user "
+              "(trust: " TRUST "): use it for trying and for tests\n");
+  return sp_service_run (local->service, error);
+}
+
+gboolean
+sp_local_run (const SpLocalOptions *options, GError **error)
+{
+  Local local = { .service = NULL };
+  gboolean ok = run (&local, options, error);
+
+  sp_daemon_free (local.daemon);
+  sp_service_free (local.service);
+  g_free (local.state);
+  g_free (local.listen);
+  return ok;
+}

@@ -1,0 +1,171 @@
+/* service-claims.c - what the vault is told at each unlock, and what the host says about it */
+#include <string.h>
+
+#include "base/problem.h"
+#include "host/ownership.h"
+#include "host/resident/service-private.h"
+#include "host/resident/unlock.h"
+
+gboolean
+sp_service_claim (SpService *service, const SpServiceClaim *claim, GError **error)
+{
+  g_autofree char *approvers = sp_ownership_approvers (sp_config_approvers (service->config));
+  const SpOwnership ownership = { claim->trust, claim->acceleration, approvers,
+                                  claim->measurement };
+
+  g_free (service->trust);
+  service->trust = g_strdup (claim->trust);
+  g_free (service->statement);
+  service->statement = sp_ownership_statement (service->keys, &ownership);
+  g_free (service->signature);
+  service->signature = sp_ownership_sign (service->keys, service->statement, error);
+  return service->signature != NULL;
+}
+
+/* ---- what the resident process asks for --------------------------------------------------------------- */
+
+static SpRpcMessage *
+unlock_message (const char *id, gpointer data, GError **error)
+{
+  SpService *service = data;
+  const SpUnlock unlock = {
+    .config = service->config,
+    .vault = service->vault,
+    .keys = service->keys,
+    .anchor = service->anchor,
+    .plugin_dir = service->plugin_dir,
+    .map = service->backend.map,
+    .map_data = service->data,
+    .trust = service->trust,
+    .tls_required = service->tls_required,
+    .statement = service->statement,
+    .signature = service->signature,
+  };
+
+  return sp_unlock_message (&unlock, id, error);
+}
+
+static JsonNode *
+node_of (JsonObject *object)
+{
+  JsonNode *node = json_node_new (JSON_NODE_OBJECT);
+
+  json_node_take_object (node, object);
+  return node;
+}
+
+static JsonNode *
+endpoint (gpointer data, GError **error)
+{
+  SpService *service = data;
+  JsonObject *object;
+
+  if (service->url == NULL) {
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_LOCKED, "the vault is starting: try again");
+    return NULL;
+  }
+  object = json_object_new ();
+  json_object_set_string_member (object, "url", service->url);
+  json_object_set_string_member (object, "tls_pin", service->keys->tls_pin);
+  json_object_set_string_member (object, "owner_key", service->keys->host_public);
+  return node_of (object);
+}
+
+static JsonNode *
+ownership (gpointer data, GError **error)
+{
+  SpService *service = data;
+  JsonObject *object;
+
+  if (service->statement == NULL) {
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_LOCKED, "the vault is starting: try again");
+    return NULL;
+  }
+  object = json_object_new ();
+  json_object_set_string_member (object, "statement", service->statement);
+  json_object_set_string_member (object, "signature", service->signature);
+  return node_of (object);
+}
+
+static JsonNode *
+machine (gpointer data, GError **error)
+{
+  SpService *service = data;
+  JsonObject *object = service->backend.describe ? service->backend.describe (service->data) : NULL;
+
+  if (object == NULL) {
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND, "this vault runs in no machine");
+    return NULL;
+  }
+  json_object_set_boolean_member (object, "unlocked", sp_resident_is_unlocked (service->resident));
+  if (service->url != NULL)
+    json_object_set_string_member (object, "url", service->url);
+  return node_of (object);
+}
+
+static void
+on_unlocked (gpointer data)
+{
+  SpService *service = data;
+  gboolean again = service->ready;
+
+  service->ready = TRUE;
+  if (again)
+    g_printerr ("secret-proxy: the vault is unlocked again\n");
+  if (service->backend.unlocked != NULL)
+    service->backend.unlocked (again, service->data);
+}
+
+static gboolean
+unlock_again (gpointer data)
+{
+  SpService *service = data;
+
+  service->again = 0;
+  sp_resident_unlock (service->resident);
+  return G_SOURCE_REMOVE;
+}
+
+/* What another try may mend.  A store that fails may recover, but one that never worked is the
+ * administrator's to mend. */
+static gboolean
+may_pass (const SpService *service, const GError *error)
+{
+  SpProblemCode code = sp_problem_code (error);
+
+  return code == SP_PROBLEM_UNREACHABLE || code == SP_PROBLEM_TIMED_OUT ||
+         (service->ready && code != SP_PROBLEM_INTEGRITY);
+}
+
+static void
+on_refused (const GError *error, gpointer data)
+{
+  SpService *service = data;
+
+  if (service->stopping)
+    return;
+  if (!may_pass (service, error)) {
+    g_autoptr (GError) final = g_error_copy (error);
+
+    g_prefix_error (&final, "cannot unlock the vault: ");
+    sp_service_finish (service, final);
+    return;
+  }
+  g_printerr ("secret-proxy: cannot unlock the vault: %s; trying again\n", error->message);
+  sp_service_try_later (service, unlock_again);
+}
+
+SpResident *
+sp_service_resident_new (SpService *service)
+{
+  static const SpResidentEvents events = {
+    .unlock_message = unlock_message,
+    .unlocked = on_unlocked,
+    .refused = on_refused,
+    .endpoint = endpoint,
+    .ownership = ownership,
+    .machine = machine,
+  };
+
+  return sp_resident_new (&events, service->anchor, service);
+}

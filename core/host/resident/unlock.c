@@ -1,0 +1,176 @@
+/* unlock.c - unlock.h
+ *
+ * What must stay true: a secret value goes from its file into locked memory and from there into the
+ * message, and nowhere else.
+ */
+#include "host/resident/unlock.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/option.h"
+#include "base/problem.h"
+#include "plugin/find.h"
+
+/* ---- secrets ------------------------------------------------------------------------------------- */
+
+/* The variant refers to the locked memory; nothing is copied before g_variant_store(). */
+static void
+add_secret (GVariantBuilder *builder, const char *name, SpSecret *secret)
+{
+  g_autoptr (GBytes) bytes = sp_secret_to_bytes (secret);
+
+  g_variant_builder_add (builder, "{s@ay}", name,
+                         g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, bytes, TRUE));
+}
+
+static gboolean
+add_instance_secrets (GVariantBuilder *builder, const SpConfigInstance *instance, GError **error)
+{
+  GVariantIter iter;
+  const char *option, *place;
+
+  g_variant_iter_init (&iter, instance->secrets);
+  while (g_variant_iter_next (&iter, "{&s&s}", &option, &place)) {
+    g_autofree char *name = g_strdup_printf ("%s/%s/%s", instance->kind, instance->name, option);
+    g_autoptr (SpSecret) secret = sp_secret_fetch (place, error);
+
+    if (secret == NULL) {
+      g_prefix_error (error, "[%s %s] %s: ", instance->kind, instance->name, option);
+      return FALSE;
+    }
+    add_secret (builder, name, secret);
+  }
+  return TRUE;
+}
+
+static SpSecret *
+collect_secrets (const SpUnlock *unlock, GError **error)
+{
+  g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{say}"));
+  g_autoptr (GVariant) all = NULL;
+  SpSecret *result;
+
+  add_secret (&builder, "master-key", unlock->keys->master);
+  add_secret (&builder, "vault-key", unlock->keys->vault_key);
+  add_secret (&builder, "tls", unlock->keys->tls);
+  if (!add_instance_secrets (&builder, unlock->vault->store, error))
+    return NULL;
+  for (guint i = 0; i < unlock->vault->n_notifiers; i++)
+    if (!add_instance_secrets (&builder, unlock->vault->notifiers[i], error))
+      return NULL;
+  all = g_variant_ref_sink (g_variant_builder_end (&builder));
+  result = sp_secret_new (g_variant_get_size (all));
+  g_variant_store (all, sp_secret_data (result));
+  return result;
+}
+
+/* ---- configuration --------------------------------------------------------------------------------- */
+
+static gboolean
+map_here (const SpUnlock *unlock, const SpConfigInstance *instance, char **ret_path,
+          GVariant **ret_options, GError **error)
+{
+  g_autofree char *dir =
+      unlock->plugin_dir ? g_strdup (unlock->plugin_dir) : sp_plugin_default_dir ();
+
+  *ret_path = sp_plugin_find (dir, instance->kind, instance->plugin, error);
+  *ret_options = g_variant_ref (instance->options);
+  return *ret_path != NULL;
+}
+
+static JsonObject *
+object_of_instance (const SpUnlock *unlock, const SpConfigInstance *instance, GError **error)
+{
+  g_autoptr (GVariant) options = NULL;
+  g_autofree char *path = NULL;
+  JsonObject *object;
+
+  if (!(unlock->map ? unlock->map (instance, &path, &options, unlock->map_data, error)
+                    : map_here (unlock, instance, &path, &options, error))) {
+    g_prefix_error (error, "[%s %s]: ", instance->kind, instance->name);
+    return NULL;
+  }
+  object = json_object_new ();
+  json_object_set_string_member (object, "name", instance->name);
+  json_object_set_string_member (object, "plugin", path);
+  json_object_set_object_member (object, "options", sp_json_object_of_strings (options));
+  return object;
+}
+
+static gboolean
+set_plugins (JsonObject *params, const SpUnlock *unlock, GError **error)
+{
+  JsonObject *store = object_of_instance (unlock, unlock->vault->store, error);
+  JsonArray *notifiers;
+
+  if (store == NULL)
+    return FALSE;
+  json_object_set_object_member (params, "store", store);
+  notifiers = json_array_new ();
+  json_object_set_array_member (params, "notifiers", notifiers);
+  for (guint i = 0; i < unlock->vault->n_notifiers; i++) {
+    JsonObject *notifier = object_of_instance (unlock, unlock->vault->notifiers[i], error);
+
+    if (notifier == NULL)
+      return FALSE;
+    json_object_set_boolean_member (notifier, "critical", TRUE);
+    json_array_add_object_element (notifiers, notifier);
+  }
+  return TRUE;
+}
+
+static JsonArray *
+array_of_approvers (const SpConfigApprover *const *approvers)
+{
+  JsonArray *array = json_array_new ();
+
+  for (; *approvers != NULL; approvers++) {
+    JsonObject *object = json_object_new ();
+
+    json_object_set_string_member (object, "name", (*approvers)->name);
+    json_object_set_object_member (object, "ids", sp_json_object_of_strings ((*approvers)->ids));
+    json_array_add_object_element (array, object);
+  }
+  return array;
+}
+
+static void
+set_anchor (JsonObject *params, SpAnchor *anchor)
+{
+  JsonObject *object;
+  const char *head;
+  guint64 seq;
+
+  if (!sp_anchor_get (anchor, &seq, &head)) {
+    json_object_set_null_member (params, "anchor");
+    return;
+  }
+  object = json_object_new ();
+  json_object_set_int_member (object, "seq", (gint64) seq);
+  json_object_set_string_member (object, "head", head);
+  json_object_set_object_member (params, "anchor", object);
+}
+
+SpRpcMessage *
+sp_unlock_message (const SpUnlock *unlock, const char *id, GError **error)
+{
+  g_autoptr (SpRpcMessage) message = sp_rpc_message_new (id, "vault.unlock");
+  JsonObject *params = json_node_get_object (message->params);
+
+  json_object_set_string_member (params, "vault", unlock->keys->vault_id);
+  json_object_set_string_member (params, "tls", unlock->tls_required ? "required" : "optional");
+  json_object_set_int_member (params, "quorum", unlock->vault->quorum);
+  json_object_set_int_member (params, "agent_rate", unlock->vault->agent_rate);
+  json_object_set_int_member (params, "agent_pending", unlock->vault->agent_pending);
+  json_object_set_string_member (params, "trust", unlock->trust);
+  if (!set_plugins (params, unlock, error))
+    return NULL;
+  json_object_set_array_member (params, "approvers",
+                                array_of_approvers (sp_config_approvers (unlock->config)));
+  json_object_set_string_member (params, "statement", unlock->statement);
+  json_object_set_string_member (params, "signature", unlock->signature);
+  set_anchor (params, unlock->anchor);
+  message->secret = collect_secrets (unlock, error);
+  return message->secret != NULL ? g_steal_pointer (&message) : NULL;
+}

@@ -1,0 +1,29 @@
+/* unlock.h - what the keeper gets at each boot: its configuration and its keys
+ *
+ * docs/admin-channel.md describes the message.  It is made anew each time, so that a changed file with
+ * a bot token counts at the next boot, and held no longer than it takes to send it.
+ */
+#pragma once
+
+#include "base/config.h"
+#include "base/rpc.h"
+#include "host/resident/anchor.h"
+#include "host/keys.h"
+
+typedef struct {
+  const SpConfig *config;
+  const SpConfigVault *vault;
+  SpHostKeys *keys;
+  SpAnchor *anchor;
+  const char *plugin_dir; /* NULL: the default one */
+  /* Where the keeper finds a plugin, and its options; unset: in @plugin_dir, as configured. */
+  gboolean (*map) (const SpConfigInstance *instance, char **ret_path, GVariant **ret_options,
+                   gpointer data, GError **error);
+  gpointer map_data;
+  const char *trust;
+  gboolean tls_required;
+  const char *statement, *signature;
+} SpUnlock;
+
+/* The request `vault.unlock` with the id @id. */
+SpRpcMessage *sp_unlock_message (const SpUnlock *unlock, const char *id, GError **error);

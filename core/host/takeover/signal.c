@@ -1,0 +1,96 @@
+/* signal.c - step 1: the agent says that its vault is ready; is the host?
+ *
+ * Everything that can be known before the agent's VM is touched is asked here, so that it is not paused
+ * for nothing: the image that it names, and whether this machine can run what was configured.
+ */
+#include <string.h>
+
+#include "base/problem.h"
+#include "host/source/ready.h"
+#include "host/takeover/private.h"
+#include "host/vm/vm.h"
+
+SpSource *
+sp_takeover_source (SpTakeover *takeover, GError **error)
+{
+  if (takeover->source == NULL)
+    takeover->source = sp_source_open (takeover->from, error);
+  return takeover->source;
+}
+
+static gboolean
+check_trust (const SpTakeover *takeover, GError **error)
+{
+  if (g_str_equal (takeover->vault->trust, "exact"))
+    return TRUE;
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
+               "[vault %s] trust = %s is not supported yet: an appliance is taken over with exact",
+               takeover->vault->name, takeover->vault->trust);
+  return FALSE;
+}
+
+/* Emulation is no security boundary, so it has to be asked for. */
+static gboolean
+check_machine (const SpTakeover *takeover, GError **error)
+{
+  const SpConfigVault *vault = takeover->vault;
+  g_autoptr (SpVm) vm =
+      sp_vm_open (vault->vm, takeover->options->plugin_dir, takeover->folder, error);
+  SpVmProbe probe = { .size = sizeof probe };
+  gboolean good;
+
+  if (vm == NULL || !sp_vm_probe (vm, &probe, error))
+    return FALSE;
+  good = probe.acceleration == SP_VM_KVM ||
+         (probe.acceleration == SP_VM_EMULATED && vault->allow_emulation);
+  if (!good && vault->allow_emulation)
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
+                 "this machine can't run a vault VM, not even emulated (%s): mend that, or see "
+                 "'secret-proxy doctor'",
+                 probe.why);
+  else if (!good)
+    g_set_error (
+        error, SP_PROBLEM, SP_PROBLEM_CONFIG,
+        "this machine can't run a vault VM with hardware virtualisation (%s), and emulation "
+        "isolates nothing: set allow-emulation = yes in [vault %s] if that is good enough",
+        probe.why, vault->name);
+  sp_vm_probe_clear (&probe);
+  return good;
+}
+
+gboolean
+sp_takeover_signal (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
+{
+  SpTakeover *takeover = data;
+  g_autofree char *text = NULL;
+  g_autoptr (SpReady) ready = NULL;
+  g_autoptr (GError) local = NULL;
+
+  if (!check_trust (takeover, error))
+    return FALSE;
+  if (sp_takeover_source (takeover, &local) == NULL) {
+    if (g_error_matches (local, SP_PROBLEM, SP_PROBLEM_NOT_FOUND))
+      sp_takeover_advise (&local, SP_TAKEOVER_ANEW ", or correct its section in the config");
+    g_propagate_error (error, g_steal_pointer (&local));
+    return FALSE;
+  }
+  text = sp_source_read (takeover->source, SP_SOURCE_READY, error);
+  ready = text ? sp_ready_parse (text, strlen (text), error) : NULL;
+  if (ready == NULL) {
+    sp_takeover_advise (error, SP_TAKEOVER_ANEW);
+    return FALSE;
+  }
+  if (ready->image == NULL) {
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
+                         "the ready file names no image, so this is no appliance: have the agent "
+                         "run 'secret-proxy provision' with an image of this host");
+    return FALSE;
+  }
+  takeover->port = ready->port;
+  takeover->image = sp_image_set_find (takeover->state, ready->image, error);
+  if (takeover->image == NULL || !check_machine (takeover, error))
+    return FALSE;
+  *ret_message = g_strdup_printf ("image %.12s…, port %u, %s", takeover->image->id, takeover->port,
+                                  sp_source_label (takeover->source));
+  return TRUE;
+}

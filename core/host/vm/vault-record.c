@@ -1,0 +1,128 @@
+/* vault-record.c - vault-record.h */
+#include "host/vm/vault-record.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/problem.h"
+
+#define NAME "vault.json"
+#define FORMAT 1
+#define MAX_FILE 4096u
+
+void
+sp_vault_record_free (SpVaultRecord *record)
+{
+  if (record == NULL)
+    return;
+  g_free (record->image);
+  g_free (record->machine);
+  g_free (record->data);
+  g_free (record->source);
+  g_free (record->trust);
+  g_free (record);
+}
+
+SpVaultRecord *
+sp_vault_record_new (const char *image, const char *trust, const char *source)
+{
+  SpVaultRecord *record = g_new0 (SpVaultRecord, 1);
+
+  record->image = g_strdup (image);
+  record->machine = g_uuid_string_random ();
+  record->data = g_uuid_string_random ();
+  record->source = g_strdup (source);
+  record->trust = g_strdup (trust);
+  return record;
+}
+
+gboolean
+sp_vault_record_write (const SpVaultRecord *record, int folder, GError **error)
+{
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new ();
+  g_autofree char *text = NULL;
+
+  json_node_take_object (node, object);
+  json_object_set_string_member (object, "data", record->data);
+  json_object_set_int_member (object, "format", FORMAT);
+  json_object_set_string_member (object, "image", record->image);
+  json_object_set_string_member (object, "machine", record->machine);
+  if (record->source != NULL)
+    json_object_set_string_member (object, "source", record->source);
+  else
+    json_object_set_null_member (object, "source");
+  json_object_set_string_member (object, "trust", record->trust);
+  text = sp_json_text (node);
+  return sp_file_write_private (folder, NAME, SP_FILE_REPLACE, text, strlen (text), error);
+}
+
+gboolean
+sp_vault_record_exists (int folder)
+{
+  struct stat st;
+
+  return fstatat (folder, NAME, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static gboolean
+take (JsonObject *object, const char *name, char **ret, GError **error)
+{
+  const char *text = NULL;
+
+  if (!sp_json_get_string (object, name, &text, error))
+    return FALSE;
+  *ret = g_strdup (text);
+  if (text != NULL)
+    return TRUE;
+  sp_problem_set_invalid (error, name, "%s is missing", name);
+  return FALSE;
+}
+
+static SpVaultRecord *
+parse (const char *text, gsize length, GError **error)
+{
+  static const char *const allowed[] = { "data",   "format", "image", "machine",
+                                         "source", "trust",  NULL };
+  g_autoptr (JsonObject) object = sp_json_parse_object (text, length, allowed, error);
+  g_autoptr (SpVaultRecord) record = g_new0 (SpVaultRecord, 1);
+  gint64 format = 0;
+
+  if (object == NULL || !sp_json_get_int (object, "format", &format, error) ||
+      !take (object, "data", &record->data, error) ||
+      !take (object, "image", &record->image, error) ||
+      !take (object, "machine", &record->machine, error) ||
+      !take (object, "trust", &record->trust, error))
+    return NULL;
+  if (format != FORMAT || !g_uuid_string_is_valid (record->machine)) {
+    sp_problem_set_invalid (error, "format", "it is of another release, or damaged");
+    return NULL;
+  }
+  if (!json_object_get_null_member (object, "source") &&
+      !take (object, "source", &record->source, error))
+    return NULL;
+  return g_steal_pointer (&record);
+}
+
+SpVaultRecord *
+sp_vault_record_read (int folder, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (SpSecret) text = sp_file_read_private (folder, NAME, MAX_FILE, &local);
+  SpVaultRecord *record;
+
+  if (g_error_matches (local, SP_PROBLEM, SP_PROBLEM_NOT_FOUND)) {
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND,
+                         "there is no finished vault in this folder: make one with 'create' or "
+                         "'takeover', or look after an interrupted one with 'takeover --resume'");
+    return NULL;
+  }
+  record =
+      text ? parse ((const char *) sp_secret_data (text), sp_secret_length (text), &local) : NULL;
+  if (record == NULL)
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, NAME ": %s", local->message);
+  return record;
+}

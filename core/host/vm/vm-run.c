@@ -1,0 +1,400 @@
+/* vm-run.c - vm-run.h: a machine as the backend of a service
+ *
+ * The plugin host of the vm plugin is a child of this process, and the machine is a child of that.  All
+ * calls to it queue, so a plugin host that had to be started again gets them in order.
+ *
+ * What must stay true: the vault is told its keys only over the channel of a machine that this process
+ * started from files that it hashed.
+ */
+#include "host/vm/vm-run.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/problem.h"
+#include "base/state.h"
+#include "host/resident/admin-socket.h"
+#include "host/vm/last-line.h"
+#include "host/vm/machine.h"
+#include "host/appliance/plugin-disk.h"
+#include "host/resident/ready-line.h"
+#include "host/resident/service.h"
+#include "host/vm/vm.h"
+#include "plugin/client.h"
+
+/* A guest under emulation on a busy machine takes its time. */
+#define ANSWER_MS 180000u
+
+typedef struct {
+  SpService *service;
+  SpVaultRecord *record;
+  SpVmSettings *settings;
+  SpImageSet *image;
+  SpMachine *machine;
+  char *disk, *disk_sha256; /* the plugin disk */
+  gboolean again;           /* it was started before */
+  SpPluginProcess *plugin;
+  guint acceleration;
+  const char *state; /* for people: "stopped", "starting", "running", "stopping" */
+  guint timer;       /* until it must have answered, or must have ended */
+  gboolean up;       /* started, and its end was not told yet */
+  GError *why;       /* it is being ended because of this */
+  char *last;        /* why it ended last; NULL: it has not */
+} Run;
+
+static const char *const acceleration_words[] = {
+  [SP_VM_NONE] = "none", [SP_VM_KVM] = "kvm", [SP_VM_EMULATED] = "emulation"
+};
+
+static const char *
+acceleration_of (const Run *run)
+{
+  return run->acceleration < G_N_ELEMENTS (acceleration_words)
+             ? acceleration_words[run->acceleration]
+             : "unknown";
+}
+
+/* ---- the end ---------------------------------------------------------------------------------------- */
+
+static void
+ended (Run *run, const GError *error)
+{
+  g_clear_handle_id (&run->timer, g_source_remove);
+  run->state = "stopped";
+  run->up = FALSE;
+  g_free (run->last);
+  run->last = error ? g_strdup (error->message) : NULL;
+  sp_service_ended (run->service, error);
+}
+
+static void
+on_destroyed (const GError *error, gpointer data)
+{
+  Run *run = data;
+  g_autoptr (GError) why = g_steal_pointer (&run->why);
+
+  ended (run, why != NULL ? why : error);
+}
+
+/* Where it never got as far as the keeper, the console may know why. */
+static void
+add_console (Run *run)
+{
+  g_autofree char *path = g_build_filename (sp_service_path (run->service), SP_VAULT_CONSOLE, NULL);
+  g_autofree char *line = sp_last_line (path, "secret-proxy: ");
+  GError *with_line;
+
+  if (line == NULL)
+    return;
+  with_line = g_error_new (run->why->domain, run->why->code, "%s; its console ends with \"%s\"",
+                           run->why->message, line);
+  g_error_free (run->why);
+  run->why = with_line;
+}
+
+/* End what is left of the machine; then it is told that it has ended, because of @why. */
+static void
+give_up (Run *run, const GError *why)
+{
+  run->up = FALSE;
+  g_clear_error (&run->why);
+  run->why =
+      why ? g_error_copy (why)
+          : g_error_new_literal (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the machine has ended");
+  if (!sp_service_is_unlocked (run->service) && !sp_service_is_stopping (run->service))
+    add_console (run);
+  sp_plugin_client_vm_destroy (sp_plugin_process_client (run->plugin), run->record->machine,
+                               on_destroyed, run);
+}
+
+static void
+on_stopped (const GError *error, gpointer data)
+{
+  if (error != NULL)
+    g_printerr ("secret-proxy: the machine did not end by itself and was ended: %s\n",
+                error->message);
+  give_up (data, NULL);
+}
+
+/* The guest powers off by itself once the keeper has ended everything. */
+static void
+stop (gpointer data)
+{
+  Run *run = data;
+
+  /* A guest that is still booting hears nobody. */
+  gboolean force = !sp_service_is_unlocked (run->service);
+
+  run->state = "stopping";
+  g_clear_handle_id (&run->timer, g_source_remove);
+  sp_service_shut_down (run->service);
+  sp_plugin_client_vm_stop (sp_plugin_process_client (run->plugin), run->record->machine, force,
+                            on_stopped, run);
+}
+
+/* ---- the start -------------------------------------------------------------------------------------- */
+
+static gboolean
+on_no_answer (gpointer data)
+{
+  Run *run = data;
+  g_autoptr (GError) error =
+      g_error_new (SP_PROBLEM, SP_PROBLEM_TIMED_OUT,
+                   "the machine runs but its daemon does not answer: see 'secret-proxy vm log'");
+
+  run->timer = 0;
+  sp_service_detach (run->service);
+  give_up (run, error);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+attach (Run *run, const SpVmInfo *info)
+{
+  g_autoptr (JsonObject) measurement = sp_machine_measure (run->machine);
+  const SpServiceClaim claim = { run->record->trust, acceleration_of (run), measurement };
+  g_autoptr (GError) error = NULL;
+  int fd;
+
+  if (!sp_service_claim (run->service, &claim, &error)) {
+    give_up (run, error);
+    return;
+  }
+  fd = sp_socket_connect (sp_service_folder (run->service), SP_VAULT_CHANNEL);
+  if (fd < 0) {
+    error = g_error_new (SP_PROBLEM, SP_PROBLEM_UNREACHABLE,
+                         "cannot reach the machine's admin channel: %s", g_strerror (errno));
+    give_up (run, error);
+    return;
+  }
+  run->state = "running";
+  run->timer = g_timeout_add (ANSWER_MS, on_no_answer, run);
+  sp_service_attach (run->service, fd, sp_machine_url (run->machine));
+}
+
+static void
+on_inspected (const SpVmInfo *info, const GError *error, gpointer data)
+{
+  Run *run = data;
+  g_autoptr (GError) why = NULL;
+
+  if (sp_service_is_stopping (run->service))
+    return;
+  if (error == NULL && info->state == SP_VM_RUNNING) {
+    run->acceleration = info->acceleration;
+    attach (run, info);
+    return;
+  }
+  why = error ? g_error_copy (error)
+              : g_error_new (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the machine has ended: %s",
+                             info->why ? info->why : "it did not say why");
+  give_up (run, why);
+}
+
+static void
+on_started (const GError *error, gpointer data)
+{
+  Run *run = data;
+
+  if (sp_service_is_stopping (run->service))
+    return;
+  if (error != NULL) {
+    ended (run, error);
+    return;
+  }
+  run->up = TRUE;
+  sp_plugin_client_vm_inspect (sp_plugin_process_client (run->plugin), run->record->machine,
+                               on_inspected, run);
+}
+
+static void
+on_created (const GError *error, gpointer data)
+{
+  Run *run = data;
+
+  if (sp_service_is_stopping (run->service))
+    return;
+  if (error != NULL) {
+    ended (run, error);
+    return;
+  }
+  sp_plugin_client_vm_start (sp_plugin_process_client (run->plugin), run->record->machine,
+                             on_started, run);
+}
+
+/* It opens them by their names again, so they are hashed again. */
+static gboolean
+check_files (const Run *run, GError **error)
+{
+  g_autofree char *state = g_path_get_dirname (sp_service_path (run->service));
+  g_autoptr (SpImageSet) image = sp_image_set_find (state, run->record->image, error);
+
+  return image != NULL && sp_plugin_disk_check (run->disk, run->disk_sha256, error);
+}
+
+static gboolean
+start (gpointer data, GError **error)
+{
+  Run *run = data;
+
+  if (run->again && !check_files (run, error))
+    return FALSE;
+  run->again = TRUE;
+  run->state = "starting";
+  sp_plugin_client_vm_create (sp_plugin_process_client (run->plugin),
+                              sp_machine_spec (run->machine), on_created, run);
+  return TRUE;
+}
+
+/* ---- what happens to it by itself ------------------------------------------------------------------- */
+
+static void
+on_looked (const SpVmInfo *info, const GError *error, gpointer data)
+{
+  Run *run = data;
+  g_autoptr (GError) why = NULL;
+
+  if (!run->up || sp_service_is_stopping (run->service) ||
+      (error == NULL && info->state == SP_VM_RUNNING))
+    return;
+  why = error ? g_error_copy (error)
+              : g_error_new (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the machine has ended: %s",
+                             info->why
+                                 ? info->why
+                                 : "it powered off by itself; 'secret-proxy vm log' may say why");
+  give_up (run, why);
+}
+
+static void
+on_changed (const char *id, gpointer data)
+{
+  Run *run = data;
+
+  if (run->up)
+    sp_plugin_client_vm_inspect (sp_plugin_process_client (run->plugin), run->record->machine,
+                                 on_looked, run);
+}
+
+/* The plugin host is gone, and the machine with it. */
+static void
+on_plugin_changed (gpointer data)
+{
+  Run *run = data;
+  const SpPluginClient *client = sp_plugin_process_client (run->plugin);
+  SpPluginState state = sp_plugin_client_state (client);
+  g_autoptr (GError) error = NULL;
+
+  if (!run->up || (state != SP_PLUGIN_DOWN && state != SP_PLUGIN_FAILED) ||
+      sp_service_is_stopping (run->service))
+    return;
+  error = g_error_new (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the vm plugin has ended: %s",
+                       sp_plugin_client_why (client));
+  ended (run, error);
+}
+
+static JsonObject *
+describe (gpointer data)
+{
+  Run *run = data;
+  JsonObject *object = json_object_new ();
+
+  json_object_set_string_member (object, "state", run->state);
+  json_object_set_string_member (object, "acceleration", acceleration_of (run));
+  json_object_set_string_member (object, "trust", run->record->trust);
+  json_object_set_string_member (object, "image", run->record->image);
+  if (run->last != NULL)
+    json_object_set_string_member (object, "why", run->last);
+  json_object_set_int_member (object, "pid", getpid ());
+  return object;
+}
+
+static void
+on_unlocked (gboolean again, gpointer data)
+{
+  Run *run = data;
+
+  g_clear_handle_id (&run->timer, g_source_remove);
+  if (!again)
+    sp_ready_line (run->service, acceleration_of (run));
+}
+
+static gboolean
+map (const SpConfigInstance *instance, char **ret_path, GVariant **ret_options, gpointer data,
+     GError **error)
+{
+  Run *run = data;
+
+  return sp_plugin_disk_map (instance, sp_service_catalog (run->service), ret_path, ret_options,
+                             error);
+}
+
+static const SpServiceBackend backend = {
+  .start = start, .stop = stop, .map = map, .describe = describe, .unlocked = on_unlocked
+};
+
+/* ---- the whole -------------------------------------------------------------------------------------- */
+
+static gboolean
+open_plugin (Run *run, const SpConfigVault *vault, GError **error)
+{
+  static const SpPluginProcessEvents events = { .state_changed = on_plugin_changed,
+                                                .vm_changed = on_changed };
+  g_autofree char *state =
+      g_build_filename (sp_service_path (run->service), SP_VAULT_MACHINE, NULL);
+
+  run->plugin = sp_vm_process_new (vault->vm, sp_service_plugin_dir (run->service), state, &events,
+                                   run, error);
+  return run->plugin != NULL;
+}
+
+static gboolean
+prepare (Run *run, GError **error)
+{
+  const SpConfigVault *vault = sp_service_vault (run->service);
+  const char *folder = sp_service_path (run->service);
+  g_autofree char *state = sp_state_dir ();
+  g_autofree char *volume = g_build_filename (folder, SP_VAULT_DATA, NULL);
+
+  run->disk = g_build_filename (folder, SP_VAULT_PLUGINS, NULL);
+  if (vault->vm == NULL) {
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "[vault %s] names no vm plugin: set vm = …",
+                 vault->name);
+    return FALSE;
+  }
+  run->record = sp_vault_record_read (sp_service_folder (run->service), error);
+  run->image = run->record ? sp_image_set_find (state, run->record->image, error) : NULL;
+  run->settings =
+      run->image ? sp_vm_settings_new (vault->vm, sp_service_catalog (run->service), error) : NULL;
+  if (run->settings == NULL || !sp_data_volume_grow (volume, run->settings->disk_size, error) ||
+      !sp_plugin_disk_build (vault, sp_service_catalog (run->service), run->disk, &run->disk_sha256,
+                             error))
+    return FALSE;
+  run->machine = sp_machine_new (run->record, folder, vault, run->settings, run->image,
+                                 run->disk_sha256, error);
+  return run->machine != NULL && open_plugin (run, vault, error);
+}
+
+gboolean
+sp_vm_run (const SpVmRunOptions *options, GError **error)
+{
+  const SpServiceSetup setup = { .dir = options->dir,
+                                 .config = options->config,
+                                 .vault = options->vault,
+                                 .plugin_dir = options->plugin_dir };
+  Run run = { .state = "stopped" };
+  gboolean ok;
+
+  run.service = sp_service_open (&setup, &backend, &run, error);
+  ok = run.service != NULL && prepare (&run, error) && sp_service_run (run.service, error);
+  g_clear_pointer (&run.plugin, sp_plugin_process_free);
+  g_clear_error (&run.why);
+  g_free (run.last);
+  g_free (run.disk);
+  g_free (run.disk_sha256);
+  sp_service_free (run.service);
+  sp_machine_free (run.machine);
+  sp_vm_settings_free (run.settings);
+  sp_image_set_free (run.image);
+  sp_vault_record_free (run.record);
+  return ok;
+}
