@@ -101,7 +101,7 @@ test_emulated (void)
 {
   SpVmSpec spec = usual_spec (SP_VM_OWNED);
 
-  assert_has (&spec, SP_VM_EMULATED, "-accel\ntcg,tb-size=64\n-cpu\nmax,erms=off,la57=off\n");
+  assert_has (&spec, SP_VM_EMULATED, "-accel\ntcg,tb-size=64\n-cpu\nmax,erms=off,la57=off");
 }
 
 static void
