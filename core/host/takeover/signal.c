@@ -34,8 +34,8 @@ static gboolean
 check_machine (const SpTakeover *takeover, GError **error)
 {
   const SpConfigVault *vault = takeover->vault;
-  g_autoptr (SpVm) vm =
-      sp_vm_open (vault->vm, takeover->options->plugin_dir, takeover->folder, error);
+  g_autofree char *state = g_build_filename (takeover->folder, SP_VAULT_MACHINE, NULL);
+  g_autoptr (SpVm) vm = sp_vm_open (vault->vm, takeover->options->plugin_dir, state, error);
   SpVmProbe probe = { .size = sizeof probe };
   gboolean good;
 

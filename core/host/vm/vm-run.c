@@ -97,6 +97,9 @@ static void
 give_up (Run *run, const GError *why)
 {
   run->up = FALSE;
+  /* What is still open when the plugin host is let go is answered, too. */
+  if (run->plugin == NULL)
+    return;
   g_clear_error (&run->why);
   run->why =
       why ? g_error_copy (why)
