@@ -153,8 +153,12 @@ static gboolean
 get_image (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   Provision *provision = data;
+  /* A file of the image stands for its folder. */
+  g_autofree char *dir = g_file_test (provision->options->image, G_FILE_TEST_IS_REGULAR)
+                             ? g_path_get_dirname (provision->options->image)
+                             : g_strdup (provision->options->image);
 
-  provision->image = sp_image_set_open (provision->options->image, error);
+  provision->image = sp_image_set_open (dir, error);
   if (provision->image == NULL)
     return FALSE;
   *ret_message =
