@@ -20,6 +20,8 @@ sp_harden (const char *name)
   const struct rlimit none = { 0, 0 };
 
   (void) prctl (PR_SET_NAME, name, 0, 0, 0);
+  /* In messages, too: many of us are started as /proc/self/exe. */
+  g_set_prgname (name);
   (void) prctl (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || setrlimit (RLIMIT_CORE, &none) != 0)
     g_printerr ("%s: the kernel refuses to give up privileges\n", name);

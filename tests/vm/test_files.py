@@ -66,11 +66,13 @@ class Files(unittest.TestCase):
         for path in (self.part("root"), os.path.join(self.world.vault, "plugins.squashfs")):
             with self.subTest(path):
                 undo = self.changed(path)
-                os.kill(self.world.owned_machine(), signal.SIGKILL)
                 log = os.path.join(self.world.vault, "resident.log")
-                def said():
-                    with open(log, encoding="utf-8") as file:
-                        return any(path in line for line in file)
+                begin = os.stat(log).st_size
+                os.kill(self.world.owned_machine(), signal.SIGKILL)
+                def said(log=log, begin=begin, path=path):
+                    with open(log, "rb") as file:
+                        file.seek(begin)
+                        return path.encode() in file.read()
                 until(said, "the refusal", timeout=30 * SLOW)
                 self.assertIsNone(self.world.owned_machine())
                 undo()

@@ -145,9 +145,12 @@ on_refused (const GError *error, gpointer data)
   if (service->stopping)
     return;
   if (!may_pass (service, error)) {
-    g_autoptr (GError) final = g_error_copy (error);
+    /* It writes down that it was unlocked. */
+    const char *hint =
+        sp_problem_code (error) == SP_PROBLEM_STORE ? "; is its disk full? See 'disk-size'" : "";
+    g_autoptr (GError) final = g_error_new (error->domain, error->code,
+                                            "cannot unlock the vault: %s%s", error->message, hint);
 
-    g_prefix_error (&final, "cannot unlock the vault: ");
     sp_service_finish (service, final);
     return;
   }
