@@ -133,11 +133,14 @@ put_secret (Trial *trial, GError **error)
 static void
 clean_up (Trial *trial)
 {
-  g_autoptr (JsonNode) agent =
-      sp_admin_call (trial->admin, "agent.revoke", sp_params_new ("name", TRIAL), NULL, NULL);
-  g_autoptr (JsonNode) secret =
-      sp_admin_call (trial->admin, "secret.rm", sp_params_new ("name", TRIAL), NULL, NULL);
+  static const char *const verbs[] = { "agent.revoke", "secret.rm" };
 
+  for (gsize i = 0; i < G_N_ELEMENTS (verbs); i++) {
+    JsonNode *done =
+        sp_admin_call (trial->admin, verbs[i], sp_params_new ("name", TRIAL), NULL, NULL);
+
+    g_clear_pointer (&done, json_node_unref);
+  }
   (void) unlink (trial->file);
 }
 
