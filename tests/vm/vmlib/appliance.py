@@ -19,7 +19,7 @@ PATIENCE = 60
 
 def kernel_words():
     """SP_KERNEL_WORDS, which every boot has."""
-    with open(os.path.join(TREE, "core", "host", "image-set.h"), encoding="utf-8") as file:
+    with open(os.path.join(TREE, "core", "host", "appliance", "image-set.h"), encoding="utf-8") as file:
         return re.search(r'#define SP_KERNEL_WORDS[\s\\]*"([^"]*)"', file.read())[1]
 
 

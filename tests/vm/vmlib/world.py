@@ -94,15 +94,25 @@ class World:
     def __init__(self, telegram=True, memory="128M", say=lambda text: None, real=None, reach=(), **more):
         """`telegram`: with an emulated one; `real`: (token, person) of the real one instead; `reach`: the
         words in front of all that the agent runs."""
+        # First, as it may take long or fail, and nothing is there yet.
+        self.image_folder = image(say)
         self.home = tempfile.mkdtemp(prefix="sp-test-", dir=ROOM)
         os.chmod(self.home, 0o755)
         self.state, self.agent_home = self.path("state"), self.path("agent")
         self.staging = os.path.join(self.agent_home, "staging")
         self.port, self.user, self.reach = free_port(), AGENT_USER, list(reach)
-        self.image_folder = image(say)
         self.more, self.memory = more, memory
         self.real = real
-        self.telegram = self._telegram() if telegram and not real else None
+        self.telegram = None
+        try:
+            self._make(telegram and not real)
+        except BaseException:
+            self.end()
+            raise
+
+    def _make(self, telegram):
+        if telegram:
+            self.telegram = self._telegram()
         self._install()
         self._make_agent()
         self.configure()
@@ -355,6 +365,10 @@ class World:
             except ProcessLookupError:
                 pass
         until(lambda: not (self.agents_machine() or self.owned_machine()), "the end of the machines", timeout=20)
+        self.end()
+
+    def end(self):
+        """What is no process of its own."""
         if self.telegram:
             self.telegram.stop()
         shutil.rmtree(self.home, ignore_errors=True)
