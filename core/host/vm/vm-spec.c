@@ -86,14 +86,26 @@ need (const char *value, const char *key, const char *example, GError **error)
   return FALSE;
 }
 
+/* The appliance speaks IPv4 only. */
+static GInetAddress *
+parse_address (const char *text)
+{
+  g_autoptr (GInetAddress) address = g_inet_address_new_from_string (text);
+
+  if (address != NULL && g_inet_address_get_family (address) == G_SOCKET_FAMILY_IPV4)
+    return g_steal_pointer (&address);
+  return NULL;
+}
+
 static gboolean
 check_numeric (const char *value, const char *key, GError **error)
 {
-  g_autoptr (GInetAddress) address = value != NULL ? g_inet_address_new_from_string (value) : NULL;
+  g_autoptr (GInetAddress) address = value != NULL ? parse_address (value) : NULL;
 
   if (value == NULL || address != NULL)
     return TRUE;
-  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "%s: '%s' is no numeric address", key, value);
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "%s: '%s' is no numeric address of IPv4", key,
+               value);
   return FALSE;
 }
 
@@ -103,7 +115,7 @@ check_address (const char *value, GError **error)
 {
   const char *slash = strchr (value, '/');
   g_autofree char *bare = slash != NULL ? g_strndup (value, (gsize) (slash - value)) : NULL;
-  g_autoptr (GInetAddress) address = bare != NULL ? g_inet_address_new_from_string (bare) : NULL;
+  g_autoptr (GInetAddress) address = bare != NULL ? parse_address (bare) : NULL;
   guint64 bits;
 
   if (address != NULL &&
@@ -111,7 +123,7 @@ check_address (const char *value, GError **error)
                                   &bits, NULL))
     return TRUE;
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
-               "address: '%s' is no numeric address with the bits of its network, such as "
+               "address: '%s' is no numeric address of IPv4 with the bits of its network, such as "
                "10.0.0.5/24",
                value);
   return FALSE;

@@ -84,9 +84,11 @@ test_what_is_no_address_is_refused (void)
     g_autofree char *options =
         g_strdup_printf ("{'network': 'bridge', 'bridge': 'br0', 'address': '%s'}", wrong[i]);
 
-    assert_refused (options, "is no numeric address");
+    assert_refused (options, "is no numeric address of IPv4");
   }
-  assert_refused ("{'dns': 'example.org'}", "dns: 'example.org' is no numeric address");
+  assert_refused ("{'dns': 'fd00::1'}", "dns: 'fd00::1' is no numeric address of IPv4");
+  assert_refused ("{'network': 'bridge', 'bridge': 'br0', 'address': 'fd00::2/64'}", "address");
+  assert_refused ("{'dns': 'example.org'}", "dns: 'example.org' is no numeric address of IPv4");
 }
 
 static void
