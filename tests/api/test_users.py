@@ -45,8 +45,12 @@ class Users(Case):
 
     def test_keeper_and_gate_are_nobody_that_has_a_name(self):
         daemon, _ = self.start()
-        children = until(lambda: (lambda c: c if len(c) == 2 else None)(processes.children(daemon.pid)), "two processes")
-        users = {processes.comm(pid): users_of(pid) for pid in children}
+        def named():
+            """By the names that they have given themselves, once both have."""
+            found = {processes.comm(pid): pid for pid in processes.children(daemon.pid)}
+            return found if {"sp-keeper", "sp-gate"} <= found.keys() else None
+
+        users = {name: users_of(pid) for name, pid in until(named, "two processes").items()}
         self.assertEqual(users["sp-keeper"], ({str(FIRST)}, []))
         self.assertEqual(users["sp-gate"], ({str(FIRST + 1)}, []))
 
