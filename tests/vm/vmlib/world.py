@@ -7,11 +7,13 @@ What must stay true: what a scenario started is ended by it, and just that.
 import http.client
 import json
 import os
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import time
 
 from .image import image
 from .paths import BIN, BUILD, ROOM
@@ -24,6 +26,8 @@ from lib.wait import SLOW, until  # noqa: E402
 
 AGENT_USER = 61300
 ALICE = 42
+# The step of a takeover before the last one that can be taken back.
+LAST_BUT_ONE = 9
 # What the guest of a user network calls this machine's loopback.
 LOOPBACK_SEEN = "10.0.2.2"
 
@@ -211,21 +215,23 @@ class World:
 
     def start_takeover(self, *more):
         return subprocess.Popen(self.host_argv("--json", "takeover", "agent", *more), stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=self.host_env)
+                                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=self.host_env, bufsize=0)
 
     def kill_takeover(self, step, *more, delay=None):
-        """Start it, and end it by SIGKILL when the line of `step` is out (0: at once), or `delay` seconds later."""
+        """Start it, and end it by SIGKILL when the line of `step` is out (0: at once), or `delay` seconds later; at the
+        latest with the line of LAST_BUT_ONE, as the next step may be quick and the one after it can't be taken back."""
         process = self.start_takeover(*more)
         seen = 0
         while seen < step:
             line = process.stdout.readline()
             assert line, f"the takeover ended by itself: {process.stderr.read().decode()}"
             seen = json.loads(line).get("step", seen)
-        if delay:
-            try:
-                process.wait(delay)
-            except subprocess.TimeoutExpired:
-                pass
+        end = time.monotonic() + (delay or 0)
+        while seen < LAST_BUT_ONE and select.select([process.stdout], [], [], max(0, end - time.monotonic()))[0]:
+            line = process.stdout.readline()
+            if not line:
+                break
+            seen = json.loads(line).get("step", seen)
         process.kill()
         rest = process.stdout.read().decode().splitlines()
         process.stderr.close()
