@@ -54,6 +54,20 @@ class Files(unittest.TestCase):
     def status(self):
         return self.world.must("--json", "vm", "status", "default").json
 
+    def test_a_vault_that_lies_elsewhere_is_started_again(self):
+        elsewhere = self.world.path("elsewhere", "other") + "/"
+        os.mkdir(self.world.path("elsewhere"), 0o755)
+        self.addCleanup(self.world.must, "--vault", elsewhere, "vm", "stop")
+        self.world.must("--vault", elsewhere, "create", "other")
+        first = self.world.owned_machine()
+        os.kill(first, signal.SIGKILL)
+
+        def again():
+            seen = self.world.must("--json", "--vault", elsewhere, "vm", "status").json
+            return seen.get("unlocked") and self.world.owned_machine() not in (None, first)
+
+        until(again, "its second machine", timeout=60)
+
     def test_changed_parts_of_an_image_are_not_booted(self):
         for name in ("kernel", "initrd", "root"):
             with self.subTest(name):

@@ -292,12 +292,6 @@ sp_service_folder (const SpService *service)
   return service->folder;
 }
 
-const SpConfig *
-sp_service_config (const SpService *service)
-{
-  return service->config;
-}
-
 const SpConfigVault *
 sp_service_vault (const SpService *service)
 {

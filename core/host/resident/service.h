@@ -74,7 +74,6 @@ gboolean sp_service_is_unlocked (const SpService *service);
 
 const char *sp_service_path (const SpService *service); /* absolute */
 int sp_service_folder (const SpService *service);       /* a descriptor of it */
-const SpConfig *sp_service_config (const SpService *service);
 const SpConfigVault *sp_service_vault (const SpService *service);
 SpPluginCatalog *sp_service_catalog (const SpService *service);
 const char *sp_service_plugin_dir (const SpService *service); /* NULL: the default one */

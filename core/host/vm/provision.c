@@ -134,6 +134,12 @@ make_staging (Provision *provision, GError **error)
 
 /* ---- the steps ---------------------------------------------------------------------------------------- */
 
+static void
+on_progress (const char *what, gpointer data)
+{
+  g_printerr ("secret-proxy: %s\n", what);
+}
+
 static gboolean
 check_tools (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
@@ -142,7 +148,10 @@ check_tools (gpointer data, char **ret_message, gboolean *ret_skipped, GError **
 
   provision->vm =
       sp_vm_open (provision->instance, provision->options->plugin_dir, provision->state, error);
-  if (provision->vm == NULL || !sp_vm_probe (provision->vm, &probe, error))
+  if (provision->vm == NULL)
+    return FALSE;
+  sp_vm_set_progress (provision->vm, on_progress, NULL);
+  if (!sp_vm_probe (provision->vm, &probe, error))
     return FALSE;
   *ret_message = g_strdup_printf ("%s; %s", probe.version, probe.why);
   sp_vm_probe_clear (&probe);

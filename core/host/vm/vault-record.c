@@ -1,9 +1,7 @@
 /* vault-record.c - vault-record.h */
 #include "host/vm/vault-record.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -58,14 +56,6 @@ sp_vault_record_write (const SpVaultRecord *record, int folder, GError **error)
   json_object_set_string_member (object, "trust", record->trust);
   text = sp_json_text (node);
   return sp_file_write_private (folder, NAME, SP_FILE_REPLACE, text, strlen (text), error);
-}
-
-gboolean
-sp_vault_record_exists (int folder)
-{
-  struct stat st;
-
-  return fstatat (folder, NAME, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static gboolean

@@ -24,7 +24,6 @@ SpVaultRecord *sp_vault_record_new (const char *image, const char *trust, const 
 gboolean sp_vault_record_write (const SpVaultRecord *record, int folder, GError **error);
 /* SP_PROBLEM_NOT_FOUND: there is no vault in @folder, or none that was finished. */
 SpVaultRecord *sp_vault_record_read (int folder, GError **error);
-gboolean sp_vault_record_exists (int folder);
 
 /* The other files of the folder. */
 #define SP_VAULT_DATA "data.raw"

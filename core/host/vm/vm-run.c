@@ -175,6 +175,16 @@ attach (Run *run, const SpVmInfo *info)
   sp_service_attach (run->service, fd, sp_machine_url (run->machine));
 }
 
+static GError *
+why_not_running (const SpVmInfo *info, const GError *error)
+{
+  if (error != NULL)
+    return g_error_copy (error);
+  return g_error_new (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the machine has ended: %s",
+                      info->why ? info->why
+                                : "it powered off by itself; 'secret-proxy vm log' may say why");
+}
+
 static void
 on_inspected (const SpVmInfo *info, const GError *error, gpointer data)
 {
@@ -188,10 +198,19 @@ on_inspected (const SpVmInfo *info, const GError *error, gpointer data)
     attach (run, info);
     return;
   }
-  why = error ? g_error_copy (error)
-              : g_error_new (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the machine has ended: %s",
-                             info->why ? info->why : "it did not say why");
+  why = why_not_running (info, error);
   give_up (run, why);
+}
+
+/* After a step of the start.  FALSE: it failed, which is told, or a stop has come in between. */
+static gboolean
+goes_on (Run *run, const GError *error)
+{
+  if (sp_service_is_stopping (run->service))
+    return FALSE;
+  if (error != NULL)
+    ended (run, error);
+  return error == NULL;
 }
 
 static void
@@ -199,12 +218,8 @@ on_started (const GError *error, gpointer data)
 {
   Run *run = data;
 
-  if (sp_service_is_stopping (run->service))
+  if (!goes_on (run, error))
     return;
-  if (error != NULL) {
-    ended (run, error);
-    return;
-  }
   run->up = TRUE;
   sp_plugin_client_vm_inspect (sp_plugin_process_client (run->plugin), run->record->machine,
                                on_inspected, run);
@@ -215,12 +230,8 @@ on_created (const GError *error, gpointer data)
 {
   Run *run = data;
 
-  if (sp_service_is_stopping (run->service))
+  if (!goes_on (run, error))
     return;
-  if (error != NULL) {
-    ended (run, error);
-    return;
-  }
   sp_plugin_client_vm_start (sp_plugin_process_client (run->plugin), run->record->machine,
                              on_started, run);
 }
@@ -229,7 +240,7 @@ on_created (const GError *error, gpointer data)
 static gboolean
 check_files (const Run *run, GError **error)
 {
-  g_autofree char *state = g_path_get_dirname (sp_service_path (run->service));
+  g_autofree char *state = sp_state_dir ();
   g_autoptr (SpImageSet) image = sp_image_set_find (state, run->record->image, error);
 
   return image != NULL && sp_plugin_disk_check (run->disk, run->disk_sha256, error);
@@ -260,11 +271,7 @@ on_looked (const SpVmInfo *info, const GError *error, gpointer data)
   if (!run->up || sp_service_is_stopping (run->service) ||
       (error == NULL && info->state == SP_VM_RUNNING))
     return;
-  why = error ? g_error_copy (error)
-              : g_error_new (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the machine has ended: %s",
-                             info->why
-                                 ? info->why
-                                 : "it powered off by itself; 'secret-proxy vm log' may say why");
+  why = why_not_running (info, error);
   give_up (run, why);
 }
 
