@@ -74,9 +74,11 @@ typedef struct {
 void sp_config_check (SpConfigCheck *check);
 
 /* The values of @section under a table, key -> SpOptionValue, with defaults; what is wrong is
- * reported and left out.  @skip: a key that is not the table's business; may be NULL. */
+ * reported and left out.  @lenient: a key that is in no table is not. */
 GHashTable *sp_config_take_values (SpConfigCheck *check, const SpConfigSection *section,
-                                   const SpOption *options, gsize n_options, const char *skip);
+                                   const SpOption *options, gsize n_options, gboolean lenient);
+/* The keys that a section of this kind has beside the options of its plugin. */
+const SpOption *sp_config_instance_table (const char *kind, gsize *ret_n_options);
 /* The instance that @name stands for, made if need be; NULL after a complaint about @line. */
 const SpConfigInstance *
 sp_config_need_instance (SpConfigCheck *check, const char *kind, const char *name, guint line);

@@ -172,7 +172,7 @@ void
 sp_config_take_vault (SpConfigCheck *check, const SpConfigSection *section)
 {
   g_autoptr (GHashTable) values =
-      sp_config_take_values (check, section, vault_options, G_N_ELEMENTS (vault_options), NULL);
+      sp_config_take_values (check, section, vault_options, G_N_ELEMENTS (vault_options), FALSE);
   SpConfigVault *vault = g_new0 (SpConfigVault, 1);
 
   if (g_str_equal (section->name, IMAGES))
@@ -203,7 +203,7 @@ void
 sp_config_take_source (SpConfigCheck *check, const SpConfigSection *section)
 {
   g_autoptr (GHashTable) values =
-      sp_config_take_values (check, section, source_options, G_N_ELEMENTS (source_options), NULL);
+      sp_config_take_values (check, section, source_options, G_N_ELEMENTS (source_options), FALSE);
   SpConfigSource *source = g_new0 (SpConfigSource, 1);
 
   g_ptr_array_add (check->config->sources, source);

@@ -31,6 +31,10 @@ typedef struct {
   const char *plugin; /* a name, or a path where it has a slash */
   GVariant *options;  /* a{ss}: what the file sets, without secrets */
   GVariant *secrets;  /* a{ss}: option -> where it lies; for sp_secret_fetch() */
+  /* Of [notify] only. */
+  gboolean on_host;   /* where = host: it runs beside the resident process, not in the vault VM */
+  gboolean critical;  /* FALSE: the vault serves without it */
+  const char *run_as; /* the user that it runs as, with on_host; NULL: not given */
 } SpConfigInstance;
 
 typedef struct {
@@ -93,5 +97,6 @@ const SpConfigSource *sp_config_source (const SpConfig *config, const char *name
 /* The ids at notifier @instance of the approvers who have one: as, a new reference. */
 GVariant *sp_config_people (const SpConfig *config, const char *instance);
 
-/* The options of [vault] or [source], for printing. */
+/* The options of [vault] or [source], or those that every section [notify], [store] or [vm] has beside its
+ * plugin's own, for printing. */
 const SpOption *sp_config_table (const char *section, gsize *ret_n_options);

@@ -206,16 +206,27 @@ check_option (const SpOption *option, GError **error)
   return TRUE;
 }
 
+gboolean
+sp_option_is_reserved (const char *key)
+{
+  static const char *const reserved[] = { "plugin", "where", "critical", "run-as", NULL };
+
+  return g_strv_contains (reserved, key);
+}
+
 static gboolean
 check_key (const SpOption *options, gsize i, GError **error)
 {
   const char *key = options[i].key;
 
-  if (key == NULL || !is_kebab (key) || strcmp (key, "plugin") == 0) {
+  if (key == NULL || !is_kebab (key)) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
-                 "option %" G_GSIZE_FORMAT ": its key is not in lower case with dashes, or is "
-                 "'plugin'",
-                 i + 1);
+                 "option %" G_GSIZE_FORMAT ": its key is not in lower case with dashes", i + 1);
+    return FALSE;
+  }
+  if (sp_option_is_reserved (key)) {
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
+                 "option '%s': this key is the core's own in every section", key);
     return FALSE;
   }
   if (sp_options_find (options, i, key) != NULL) {

@@ -14,7 +14,11 @@
 
 /* ---- the table ---------------------------------------------------------------------------------- */
 
-/* Whether @options is a sound table: keys are kebab-case, not "plugin", and unique; types and flags
+/* Whether @key belongs to the core in every section of a plugin: "plugin", "where", "critical",
+ * "run-as". */
+gboolean sp_option_is_reserved (const char *key);
+
+/* Whether @options is a sound table: keys are kebab-case, not reserved, and unique; types and flags
  * are known; limits are in order; a fallback parses; a required option has no fallback and a secret
  * neither that nor a list; choices are there where they must be; help is one short line. */
 gboolean sp_options_check (const SpOption *options, gsize n_options, GError **error);

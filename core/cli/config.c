@@ -95,6 +95,11 @@ object_of_instance (const SpConfigInstance *instance)
   set_text (object, "kind", instance->kind);
   set_text (object, "name", instance->name);
   set_text (object, "plugin", instance->plugin);
+  if (strcmp (instance->kind, "notify") == 0) {
+    set_text (object, "where", instance->on_host ? "host" : "vault");
+    json_object_set_boolean_member (object, "critical", instance->critical);
+    set_text (object, "run_as", instance->run_as);
+  }
   json_object_set_object_member (object, "options", sp_json_object_of_strings (instance->options));
   json_object_set_object_member (object, "secrets", sp_json_object_of_strings (instance->secrets));
   return object;

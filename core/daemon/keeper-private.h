@@ -8,7 +8,7 @@
 #include "vault/vault.h"
 
 typedef struct _SpKeeper SpKeeper;
-typedef struct _SpUnlock SpUnlock;
+typedef struct _SpKeeperConfig SpKeeperConfig;
 
 typedef struct {
   SpKeeper *keeper;
@@ -37,8 +37,8 @@ struct _SpKeeper {
 
   /* From vault.unlock on. */
   gboolean unlocking, unlocked;
-  char *unlock_id;  /* the call to answer; NULL: answered */
-  SpUnlock *unlock; /* what it brought, until the vault is open */
+  char *unlock_id;        /* the call to answer; NULL: answered */
+  SpKeeperConfig *config; /* what it brought, until the vault is open */
   SpVault *vault;
   SpVaultPorts ports;
   SpKeeperPlugin *store;
@@ -63,7 +63,6 @@ JsonObject *sp_keeper_status (SpKeeper *keeper);
 
 /* ---- keeper-unlock.c: from locked to open ----------------------------------------------------------------- */
 void sp_keeper_unlock (SpKeeper *keeper, const char *id, JsonObject *params, SpSecret *secret);
-void sp_unlock_free (SpUnlock *unlock);
 /* The store plugin changed its state: it may be that it never opens. */
 void sp_keeper_store_changed (SpKeeper *keeper);
 

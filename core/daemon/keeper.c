@@ -9,7 +9,7 @@
 
 #include "base/problem.h"
 #include "base/random.h"
-#include "daemon/keeper-private.h"
+#include "daemon/keeper-config.h"
 
 #define FIRST_GATE_BACKOFF_MS 50u
 #define LAST_GATE_BACKOFF_MS 5000u
@@ -116,7 +116,7 @@ clear (SpKeeper *keeper)
     ;
   g_clear_pointer (&keeper->vault, sp_vault_free);
   g_clear_pointer (&keeper->admin, sp_rpc_unref);
-  g_clear_pointer (&keeper->unlock, sp_unlock_free);
+  g_clear_pointer (&keeper->config, sp_keeper_config_free);
   g_clear_pointer (&keeper->vault_key, sp_secret_unref);
   g_clear_pointer (&keeper->tls, sp_secret_unref);
   g_clear_pointer (&keeper->signature, g_bytes_unref);

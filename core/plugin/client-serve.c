@@ -38,6 +38,19 @@ serve_answer (SpLinkCall *call, GVariant *args, GBytes *blob, gpointer data)
 }
 
 static void
+serve_command (SpLinkCall *call, GVariant *args, GBytes *blob, gpointer data)
+{
+  SpPluginClient *client = data;
+  const char *person, *command, *evidence;
+
+  g_variant_get (args, "(&s&sm&s)", &person, &command, &evidence);
+  if (client->events.command != NULL)
+    client->events.command (client, person, command, evidence, call, client->data);
+  else
+    sp_link_call_reply (call, g_variant_new ("(us)", (guint32) SP_ANSWER_UNKNOWN, ""), NULL);
+}
+
+static void
 serve_alarm (SpLinkCall *call, GVariant *args, GBytes *blob, gpointer data)
 {
   SpPluginClient *client = data;
@@ -90,4 +103,5 @@ const SpLinkHandler sp_client_handlers[SP_PLUGIN_N_UPCALLS] = {
   [SP_PLUGIN_REMEMBER] = serve_remember, [SP_PLUGIN_ANSWER] = serve_answer,
   [SP_PLUGIN_ALARM] = serve_alarm,       [SP_PLUGIN_BROKEN] = serve_broken,
   [SP_PLUGIN_PROGRESS] = serve_progress, [SP_PLUGIN_VM_CHANGED] = serve_vm_changed,
+  [SP_PLUGIN_COMMAND] = serve_command,
 };

@@ -52,6 +52,9 @@ typedef struct {
   /* answer(): answer the call with g_variant_new ("(us)", SpAnswerResult, sentence). */
   void (*answer) (SpPluginClient *client, const char *notice_id, const char *choice_id,
                   const char *person, const char *evidence, SpLinkCall *call, gpointer data);
+  /* command(): answered like answer().  NULL: there are none. */
+  void (*command) (SpPluginClient *client, const char *person, const char *command,
+                   const char *evidence, SpLinkCall *call, gpointer data);
   void (*alarm) (SpPluginClient *client, const char *what, gpointer data);
   void (*state_changed) (SpPluginClient *client, gpointer data);
   /* progress() and vm_changed() of a plugin; NULL: not asked for. */

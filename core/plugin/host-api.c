@@ -340,14 +340,27 @@ is_text (const char *text)
   return text != NULL && strlen (text) <= 256 && g_utf8_validate (text, -1, NULL);
 }
 
+/* Ask the keeper what answers with (SpAnswerResult, sentence).  @args is consumed if floating. */
+static SpAnswerResult
+ask_keeper (SpHost *host, guint method, GVariant *args, char **ret_text)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (GVariant) reply = call_keeper (self_of (host), method, args, NULL);
+  guint32 result;
+
+  if (reply == NULL)
+    return SP_ANSWER_TRY_AGAIN;
+  g_variant_get (reply, "(us)", &result, &text);
+  if (ret_text != NULL && *text != '\0')
+    *ret_text = g_steal_pointer (&text);
+  return result <= SP_ANSWER_TRY_AGAIN ? result : SP_ANSWER_TRY_AGAIN;
+}
+
 static SpAnswerResult
 answer (SpHost *host, const SpAnswer *given, char **ret_text)
 {
   SpAnswer known = { .size = 0 };
   g_autofree char *evidence = NULL;
-  g_autofree char *text = NULL;
-  g_autoptr (GVariant) reply = NULL;
-  guint32 result;
 
   if (ret_text != NULL)
     *ret_text = NULL;
@@ -355,15 +368,24 @@ answer (SpHost *host, const SpAnswer *given, char **ret_text)
   if (!is_text (known.notice_id) || !is_text (known.choice_id) || !is_text (known.person))
     return SP_ANSWER_UNKNOWN;
   evidence = known.evidence != NULL ? bounded (known.evidence) : NULL;
-  reply = call_keeper (
-      self_of (host), SP_PLUGIN_ANSWER,
-      g_variant_new ("(sssms)", known.notice_id, known.choice_id, known.person, evidence), NULL);
-  if (reply == NULL)
-    return SP_ANSWER_TRY_AGAIN;
-  g_variant_get (reply, "(us)", &result, &text);
-  if (ret_text != NULL && *text != '\0')
-    *ret_text = g_steal_pointer (&text);
-  return result <= SP_ANSWER_TRY_AGAIN ? result : SP_ANSWER_TRY_AGAIN;
+  return ask_keeper (
+      host, SP_PLUGIN_ANSWER,
+      g_variant_new ("(sssms)", known.notice_id, known.choice_id, known.person, evidence),
+      ret_text);
+}
+
+static SpAnswerResult
+ask_command (SpHost *host, const char *person, const char *command, const char *evidence,
+             char **ret_text)
+{
+  g_autofree char *text = evidence != NULL ? bounded (evidence) : NULL;
+
+  if (ret_text != NULL)
+    *ret_text = NULL;
+  if (!is_text (person) || !is_text (command))
+    return SP_ANSWER_UNKNOWN;
+  return ask_keeper (host, SP_PLUGIN_COMMAND, g_variant_new ("(ssms)", person, command, text),
+                     ret_text);
 }
 
 /* ---- machines --------------------------------------------------------------------------------------- */
@@ -407,4 +429,5 @@ const SpHostApi sp_host_api = {
   .json_read = json_read,
   .progress = progress,
   .vm_changed = vm_changed,
+  .command = ask_command,
 };

@@ -27,6 +27,7 @@ const SpLinkMethod sp_plugin_upcalls[SP_PLUGIN_N_UPCALLS] = {
   [SP_PLUGIN_BROKEN] = { "broken", "(ms)", "()" },
   [SP_PLUGIN_PROGRESS] = { "progress", "(s)", "()" },
   [SP_PLUGIN_VM_CHANGED] = { "vm-changed", "(s)", "()" },
+  [SP_PLUGIN_COMMAND] = { "command", "(ssms)", "(us)" },
 };
 
 /* ---- notices ---------------------------------------------------------------------------------------- */

@@ -43,6 +43,7 @@ typedef enum {
   SP_PLUGIN_BROKEN,     /* (why, or nothing: it works again) */
   SP_PLUGIN_PROGRESS,   /* (what) */
   SP_PLUGIN_VM_CHANGED, /* (id) */
+  SP_PLUGIN_COMMAND,    /* (person, command, evidence) -> (SpAnswerResult, text) */
   SP_PLUGIN_N_UPCALLS
 } SpPluginUpcall;
 

@@ -86,8 +86,9 @@ object_of_instance (const SpUnlock *unlock, const SpConfigInstance *instance, GE
   g_autofree char *path = NULL;
   JsonObject *object;
 
-  if (!(unlock->map ? unlock->map (instance, &path, &options, unlock->map_data, error)
-                    : map_here (unlock, instance, &path, &options, error))) {
+  if (!(unlock->map && !instance->on_host
+            ? unlock->map (instance, &path, &options, unlock->map_data, error)
+            : map_here (unlock, instance, &path, &options, error))) {
     g_prefix_error (error, "[%s %s]: ", instance->kind, instance->name);
     return NULL;
   }
@@ -114,7 +115,9 @@ set_plugins (JsonObject *params, const SpUnlock *unlock, GError **error)
 
     if (notifier == NULL)
       return FALSE;
-    json_object_set_boolean_member (notifier, "critical", TRUE);
+    json_object_set_boolean_member (notifier, "critical", unlock->vault->notifiers[i]->critical);
+    json_object_set_string_member (notifier, "where",
+                                   unlock->vault->notifiers[i]->on_host ? "host" : "vault");
     json_array_add_object_element (notifiers, notifier);
   }
   return TRUE;

@@ -142,6 +142,12 @@ typedef struct {
   void (*progress) (SpHost *host, const char *what);
   /* The machine @id changed its state by itself: the core inspects it. */
   void (*vm_changed) (SpHost *host, const char *id);
+
+  /* A listed person asks something of the vault itself.  @command: "status", "pending", "grants", "lock";
+   * the core knows which there are.  @ret_text, if not NULL: what to tell that person, lines of plain text;
+   * to be freed.  TAKEN: done; NOT_ALLOWED: not to this person; UNKNOWN: no such command; TRY_AGAIN. */
+  SpAnswerResult (*command) (SpHost *host, const char *person, const char *command,
+                             const char *evidence, char **ret_text);
 } SpHostApi;
 
 struct _SpHost {

@@ -1,0 +1,259 @@
+/* keeper-config.c - keeper-config.h: the params of vault.unlock turned into what the keeper works with */
+#include "daemon/keeper-config.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/problem.h"
+
+struct _SpKeeperConfig {
+  JsonObject *params;
+  GVariant *keys; /* a{say} */
+};
+
+void
+sp_keeper_config_free (SpKeeperConfig *config)
+{
+  if (config == NULL)
+    return;
+  json_object_unref (config->params);
+  g_clear_pointer (&config->keys, g_variant_unref);
+  g_free (config);
+}
+
+SpKeeperConfig *
+sp_keeper_config_new (JsonObject *params, SpSecret *secret, GError **error)
+{
+  g_autoptr (SpKeeperConfig) config = g_new0 (SpKeeperConfig, 1);
+  g_autoptr (GBytes) bytes = sp_secret_to_bytes (secret);
+
+  config->params = json_object_ref (params);
+  config->keys =
+      g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE ("a{say}"), bytes, FALSE));
+  if (g_variant_is_normal_form (config->keys))
+    return g_steal_pointer (&config);
+  sp_problem_set_invalid (error, "secret_base64", "the keys are not of the agreed form");
+  return NULL;
+}
+
+static GVariant *
+key_bytes (const SpKeeperConfig *config, const char *name)
+{
+  return g_variant_lookup_value (config->keys, name, G_VARIANT_TYPE_BYTESTRING);
+}
+
+SpSecret *
+sp_keeper_config_key (const SpKeeperConfig *config, const char *name, gsize length, GError **error)
+{
+  g_autoptr (GVariant) value = key_bytes (config, name);
+  gsize got = 0;
+  gconstpointer data = value ? g_variant_get_fixed_array (value, &got, 1) : NULL;
+
+  if (data != NULL && (length == 0 || got == length))
+    return sp_secret_new_from (data, got);
+  sp_problem_set_invalid (error, name, "the key %s is missing or has a wrong length", name);
+  return NULL;
+}
+
+static JsonObject *
+object_member (JsonObject *object, const char *name)
+{
+  JsonNode *node = json_object_get_member (object, name);
+
+  return node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+}
+
+static JsonArray *
+array_member (JsonObject *object, const char *name)
+{
+  JsonNode *node = json_object_get_member (object, name);
+
+  return node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+}
+
+const char *
+sp_keeper_text_member (JsonObject *object, const char *name)
+{
+  const char *text = NULL;
+
+  (void) sp_json_get_string (object, name, &text, NULL);
+  return text;
+}
+
+static JsonObject *
+array_object (JsonArray *array, guint i)
+{
+  JsonNode *node = json_array_get_element (array, i);
+
+  return JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+}
+
+static GVariant *
+options_of (JsonObject *plugin)
+{
+  JsonObject *options = object_member (plugin, "options");
+  g_autoptr (GList) names = options ? json_object_get_members (options) : NULL;
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{ss}"));
+  for (GList *name = names; name != NULL; name = name->next) {
+    const char *value = sp_keeper_text_member (options, name->data);
+
+    if (value != NULL)
+      g_variant_builder_add (&builder, "{ss}", (char *) name->data, value);
+  }
+  return g_variant_ref_sink (g_variant_builder_end (&builder));
+}
+
+/* "notify/NAME/OPTION" -> OPTION for this plugin. */
+static GVariant *
+secrets_of (const SpKeeperConfig *config, const char *kind, const char *instance)
+{
+  g_autofree char *prefix = g_strdup_printf ("%s/%s/", kind, instance);
+  GVariantBuilder builder;
+  GVariantIter iter;
+  const char *name;
+  GVariant *value;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{say}"));
+  g_variant_iter_init (&iter, config->keys);
+  while (g_variant_iter_next (&iter, "{&s@ay}", &name, &value)) {
+    if (g_str_has_prefix (name, prefix))
+      g_variant_builder_add (&builder, "{s@ay}", name + strlen (prefix), value);
+    g_variant_unref (value);
+  }
+  return g_variant_ref_sink (g_variant_builder_end (&builder));
+}
+
+/* The ids that the approvers have at @notifier. */
+static GVariant *
+people_of (const SpKeeperConfig *config, const char *notifier)
+{
+  JsonArray *approvers = array_member (config->params, "approvers");
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_STRING_ARRAY);
+  for (guint i = 0; approvers && i < json_array_get_length (approvers); i++) {
+    JsonObject *approver = array_object (approvers, i);
+    JsonObject *ids = approver ? object_member (approver, "ids") : NULL;
+    const char *id = ids ? sp_keeper_text_member (ids, notifier) : NULL;
+
+    if (id != NULL)
+      g_variant_builder_add (&builder, "s", id);
+  }
+  return g_variant_ref_sink (g_variant_builder_end (&builder));
+}
+
+static gboolean
+read_approver (SpVaultSettings *settings, JsonObject *object)
+{
+  const char *name = object ? sp_keeper_text_member (object, "name") : NULL;
+  JsonObject *ids = object ? object_member (object, "ids") : NULL;
+  g_autoptr (GList) notifiers = ids ? json_object_get_members (ids) : NULL;
+  SpApprover *approver;
+
+  if (name == NULL)
+    return FALSE;
+  approver = sp_approver_new (name);
+  g_ptr_array_add (settings->approvers, approver);
+  for (GList *notifier = notifiers; notifier != NULL; notifier = notifier->next) {
+    const char *id = sp_keeper_text_member (ids, notifier->data);
+
+    if (id != NULL)
+      g_hash_table_insert (approver->ids, g_strdup (notifier->data), g_strdup (id));
+  }
+  return TRUE;
+}
+
+static gboolean
+read_numbers (SpVaultSettings *settings, JsonObject *params, GError **error)
+{
+  gint64 quorum = settings->quorum, rate = settings->agent_rate, pending = settings->agent_pending,
+         seq = 0;
+  JsonObject *anchor = object_member (params, "anchor");
+
+  if (!sp_json_get_int (params, "quorum", &quorum, error) ||
+      !sp_json_get_int (params, "agent_rate", &rate, error) ||
+      !sp_json_get_int (params, "agent_pending", &pending, error) ||
+      (anchor != NULL && !sp_json_get_int (anchor, "seq", &seq, error)))
+    return FALSE;
+  settings->quorum = (guint) CLAMP (quorum, 1, 100);
+  settings->agent_rate = (guint) CLAMP (rate, 1, 1000000);
+  settings->agent_pending = (guint) CLAMP (pending, 1, 512);
+  settings->anchor_seq = (guint64) MAX (seq, 0);
+  settings->anchor_head = g_strdup (anchor ? sp_keeper_text_member (anchor, "head") : NULL);
+  return TRUE;
+}
+
+SpVaultSettings *
+sp_keeper_config_settings (const SpKeeperConfig *config, GError **error)
+{
+  g_autoptr (SpVaultSettings) settings = sp_vault_settings_new ();
+  JsonArray *approvers = array_member (config->params, "approvers");
+  JsonArray *notifiers = array_member (config->params, "notifiers");
+
+  settings->vault_id = g_strdup (sp_keeper_text_member (config->params, "vault"));
+  if (settings->vault_id == NULL) {
+    sp_problem_set_invalid (error, "vault", "the vault's id is missing");
+    return NULL;
+  }
+  for (guint i = 0; approvers && i < json_array_get_length (approvers); i++)
+    if (!read_approver (settings, array_object (approvers, i))) {
+      sp_problem_set_invalid (error, "approvers", "an approver lacks a name");
+      return NULL;
+    }
+  for (guint i = 0; notifiers && i < json_array_get_length (notifiers); i++) {
+    JsonObject *object = array_object (notifiers, i);
+    const char *name = object ? sp_keeper_text_member (object, "name") : NULL;
+
+    if (name != NULL)
+      g_ptr_array_add (settings->notifiers, g_strdup (name));
+  }
+  if (!read_numbers (settings, config->params, error))
+    return NULL;
+  return g_steal_pointer (&settings);
+}
+
+SpKeeperPlugin *
+sp_keeper_config_start (const SpKeeperConfig *config, SpKeeper *keeper, JsonObject *object,
+                        SpKind kind, guint slot, GError **error)
+{
+  const char *word = kind == SP_KIND_STORE ? "store" : "notify";
+  const char *name = object ? sp_keeper_text_member (object, "name") : NULL;
+  const char *path = object ? sp_keeper_text_member (object, "plugin") : NULL;
+  g_autoptr (GVariant) options = NULL, secrets = NULL, people = NULL;
+  SpPluginSetup setup = { .kind = kind, .instance = name, .path = path };
+
+  if (name == NULL || path == NULL || slot >= SP_MAX_SLOTS) {
+    sp_problem_set_invalid (error, word, "a %s plugin lacks its name or path", word);
+    return NULL;
+  }
+  setup.options = options = options_of (object);
+  setup.secrets = secrets = secrets_of (config, word, name);
+  setup.people = people = people_of (config, name);
+  return sp_keeper_plugin_new (keeper, slot, &setup);
+}
+
+JsonArray *
+sp_keeper_config_notifiers (const SpKeeperConfig *config)
+{
+  return array_member (config->params, "notifiers");
+}
+
+JsonObject *
+sp_keeper_config_store (const SpKeeperConfig *config)
+{
+  return object_member (config->params, "store");
+}
+
+JsonObject *
+sp_keeper_config_params (const SpKeeperConfig *config)
+{
+  return config->params;
+}
+
+JsonObject *
+sp_keeper_config_object (JsonArray *array, guint i)
+{
+  return array_object (array, i);
+}
