@@ -206,8 +206,11 @@ sp_keeper_config_settings (const SpKeeperConfig *config, GError **error)
     JsonObject *object = array_object (notifiers, i);
     const char *name = object ? sp_keeper_text_member (object, "name") : NULL;
 
-    if (name != NULL)
-      g_ptr_array_add (settings->notifiers, g_strdup (name));
+    if (name == NULL)
+      continue;
+    g_ptr_array_add (settings->notifiers, g_strdup (name));
+    if (!json_object_get_boolean_member_with_default (object, "critical", TRUE))
+      g_hash_table_add (settings->optional, g_strdup (name));
   }
   if (!read_numbers (settings, config->params, error))
     return NULL;

@@ -78,10 +78,12 @@ set_state (SpPluginClient *client, SpPluginState state, const char *why)
 {
   if (client->state == state && g_strcmp0 (client->why, why) == 0)
     return;
+  /* Another reason for the same state is no new beginning of it. */
+  if (client->state != state)
+    client->since = g_get_real_time ();
   client->state = state;
   g_free (client->why);
   client->why = g_strdup (why);
-  client->since = g_get_real_time ();
   if (!client->freed && client->events.state_changed != NULL)
     client->events.state_changed (client, client->data);
   if (state == SP_PLUGIN_FAILED && !client->freed) {

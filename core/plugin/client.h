@@ -76,7 +76,8 @@ void sp_plugin_client_exited (SpPluginClient *client);
 
 SpPluginState sp_plugin_client_state (const SpPluginClient *client);
 const char *sp_plugin_client_why (const SpPluginClient *client); /* NULL while READY */
-gint64 sp_plugin_client_since (const SpPluginClient *client);    /* µs, wall clock */
+/* Since when it is in this state: µs, wall clock. */
+gint64 sp_plugin_client_since (const SpPluginClient *client);
 const char *sp_plugin_client_instance (const SpPluginClient *client);
 SpKind sp_plugin_client_kind (const SpPluginClient *client);
 
