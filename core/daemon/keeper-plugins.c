@@ -6,6 +6,8 @@
 #include "daemon/keeper-private.h"
 
 #define START_US (10 * G_USEC_PER_SEC)
+/* A plugin has two seconds to stop. */
+#define END_MS 3000u
 
 /* ---- what plugin hosts want --------------------------------------------------------------------------- */
 
@@ -14,6 +16,7 @@ want_process (SpPluginClient *client, gpointer data)
 {
   const SpKeeperPlugin *plugin = data;
 
+  plugin->keeper->processes[plugin->slot] = TRUE;
   (void) sp_control_send (plugin->keeper->control, SP_CONTROL_START, plugin->slot, -1);
 }
 
@@ -109,6 +112,7 @@ state_changed (SpPluginClient *client, gpointer data)
     sp_keeper_store_changed (keeper);
   else if (keeper->unlocked && sp_plugin_client_state (client) == SP_PLUGIN_READY)
     sp_vault_notify (keeper->vault);
+  sp_keeper_configure_go_on (keeper);
 }
 
 static const SpPluginEvents events = { .want_process = want_process,
@@ -127,6 +131,7 @@ sp_keeper_plugin_new (SpKeeper *keeper, guint slot, const SpPluginSetup *setup)
   plugin->keeper = keeper;
   plugin->slot = slot;
   plugin->plugin = g_strdup (setup->path);
+  plugin->critical = TRUE;
   plugin->client = sp_plugin_client_new (setup, &events, plugin);
   return plugin;
 }
@@ -137,8 +142,53 @@ sp_keeper_plugin_free (SpKeeperPlugin *plugin)
   if (plugin == NULL)
     return;
   sp_plugin_client_free (plugin->client);
+  g_clear_pointer (&plugin->marks, g_hash_table_unref);
   g_free (plugin->plugin);
   g_free (plugin);
+}
+
+/* ---- places ---------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  SpKeeper *keeper;
+  guint slot;
+} Place;
+
+static gboolean
+on_overdue (gpointer data)
+{
+  const Place *place = data;
+
+  place->keeper->killers[place->slot] = 0;
+  (void) sp_control_send (place->keeper->control, SP_CONTROL_KILL, place->slot, -1);
+  return G_SOURCE_REMOVE;
+}
+
+void
+sp_keeper_plugin_end (SpKeeper *keeper, guint slot)
+{
+  const Place place = { keeper, slot };
+
+  if (!keeper->processes[slot] || keeper->killers[slot] != 0)
+    return;
+  keeper->killers[slot] = g_timeout_add_full (G_PRIORITY_DEFAULT, END_MS, on_overdue,
+                                              g_memdup2 (&place, sizeof place), g_free);
+}
+
+void
+sp_keeper_slot_ended (SpKeeper *keeper, guint slot)
+{
+  keeper->processes[slot] = FALSE;
+  g_clear_handle_id (&keeper->killers[slot], g_source_remove);
+}
+
+guint
+sp_keeper_free_slot (SpKeeper *keeper)
+{
+  for (guint slot = SP_SLOT_NOTIFIERS; slot < SP_MAX_SLOTS; slot++)
+    if (!keeper->processes[slot] && sp_keeper_plugin_in_slot (keeper, slot) == NULL)
+      return slot;
+  return 0;
 }
 
 SpKeeperPlugin *
@@ -146,9 +196,13 @@ sp_keeper_plugin_in_slot (SpKeeper *keeper, guint slot)
 {
   if (slot == SP_SLOT_STORE)
     return keeper->store;
-  if (slot < SP_SLOT_NOTIFIERS || slot - SP_SLOT_NOTIFIERS >= keeper->notifiers->len)
-    return NULL;
-  return g_ptr_array_index (keeper->notifiers, slot - SP_SLOT_NOTIFIERS);
+  for (guint i = 0; i < keeper->notifiers->len; i++) {
+    SpKeeperPlugin *plugin = g_ptr_array_index (keeper->notifiers, i);
+
+    if (plugin->slot == slot)
+      return plugin;
+  }
+  return sp_keeper_configure_in_slot (keeper, slot);
 }
 
 /* ---- the vault's ports --------------------------------------------------------------------------------------- */

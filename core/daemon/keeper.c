@@ -52,10 +52,12 @@ take_control (SpKeeper *keeper, const SpControl *control, int fd)
     (void) close (fd);
   if (control->op != SP_CONTROL_EXITED)
     return;
+  sp_keeper_slot_ended (keeper, control->slot);
   if (control->slot == SP_SLOT_GATE)
     on_gate_exited (keeper);
   else if (plugin != NULL)
     sp_plugin_client_exited (plugin->client);
+  sp_keeper_configure_go_on (keeper);
 }
 
 static gboolean
@@ -109,8 +111,11 @@ clear (SpKeeper *keeper)
   if (keeper->gate != NULL)
     sp_link_close (keeper->gate);
   g_clear_pointer (&keeper->gate, sp_link_unref);
+  sp_keeper_configure_drop (keeper);
   g_clear_pointer (&keeper->notifiers, g_ptr_array_unref);
   g_clear_pointer (&keeper->store, sp_keeper_plugin_free);
+  for (guint slot = 0; slot < SP_MAX_SLOTS; slot++)
+    g_clear_handle_id (&keeper->killers[slot], g_source_remove);
   /* What the plugins' ends have left to do, while what they point at is still there. */
   for (guint i = 0; i < LAST_TURNS && g_main_context_iteration (NULL, FALSE); i++)
     ;

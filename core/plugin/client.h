@@ -35,6 +35,7 @@ typedef struct {
   GVariant *options;    /* a{ss}, as in the config file */
   GVariant *secrets;    /* a{say}: option -> value; wiped with the client */
   GVariant *people;     /* as: the approvers' ids at this notifier */
+  const char *failed;   /* why it can't even be tried: it is FAILED for good; NULL: it can */
 } SpPluginSetup;
 
 typedef struct {
@@ -73,6 +74,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpPluginClient, sp_plugin_client_free)
 void sp_plugin_client_attach (SpPluginClient *client, int fd);
 /* The process has ended (or could not be started). */
 void sp_plugin_client_exited (SpPluginClient *client);
+
+/* End the process, and ask for none until _resume(); calls wait. */
+void sp_plugin_client_suspend (SpPluginClient *client);
+void sp_plugin_client_resume (SpPluginClient *client);
+/* Its first opening has come to an end, good or bad. */
+gboolean sp_plugin_client_tried (const SpPluginClient *client);
 
 SpPluginState sp_plugin_client_state (const SpPluginClient *client);
 const char *sp_plugin_client_why (const SpPluginClient *client); /* NULL while READY */

@@ -68,6 +68,8 @@ void sp_vault_notify (SpVault *vault);
  * reach fewer people than must agree. */
 gboolean sp_vault_can_ask (const SpVault *vault, GError **error);
 
+/* What @settings would change but for the notifiers, as texts for people: names and keys, never values. */
+void sp_vault_compare (const SpVault *vault, const SpVaultSettings *settings, GPtrArray *changes);
 /* Other people, notifiers and limits; @settings is consumed, and nothing else of it counts.  @changes:
  * for the audit log.  @done: with SP_PROBLEM_STORE nothing has changed; otherwise the new ones hold from
  * then on, and the ports must lead to their notifiers when it returns. */
