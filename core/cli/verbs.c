@@ -74,6 +74,10 @@ static const SpCliOption health_options[] = {
   { "pin", "PIN", FALSE, "the key that it must have: sha256//BASE64" },
 };
 
+static const SpCliOption apply_options[] = {
+  { "dry-run", NULL, FALSE, "only show what would change" },
+};
+
 static const SpCliOption build_options[] = {
   { "output", "DIR", FALSE, "a new folder for it, instead of this host's images" },
   { "kernel", "FILE", FALSE, "which kernel; the newest of /boot where it is not given" },
@@ -239,6 +243,11 @@ const SpCliVerb sp_cli_verbs[] = {
     .run = sp_cli_ownership_verify },
   { .name = "config check", .help = "check the config file", .run = sp_cli_config_check },
   { .name = "config show", .help = "show what the config file means", .run = sp_cli_config_show },
+  { .name = "config apply",
+    .args = "[--dry-run]",
+    .help = "have the running vault take the changed config file",
+    SP_CLI_OPTIONS (apply_options),
+    .run = sp_cli_config_apply },
   { .name = "plugin list", .help = "list the plugins", .run = sp_cli_plugin_list },
   { .name = "plugin show",
     .args = "NAME|PATH",
