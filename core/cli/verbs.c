@@ -153,10 +153,10 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = 1,
     .run = sp_cli_vm_log },
   { .name = "health",
-    .args = "URL --pin PIN",
-    .help = "see whether a vault answers at its key",
+    .args = "[URL --pin PIN]",
+    .help = "see whether a vault works, and what in it does not; with URL whether it answers at "
+            "its key",
     SP_CLI_OPTIONS (health_options),
-    .min_args = 1,
     .max_args = 1,
     .run = sp_cli_health },
   { .name = "status", .help = "show how the vault is", .run = sp_cli_status },

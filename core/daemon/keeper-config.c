@@ -323,6 +323,8 @@ sp_keeper_config_start (const SpKeeperConfig *config, SpKeeper *keeper, JsonObje
   plugin = sp_keeper_plugin_new (keeper, slot, &setup);
   plugin->critical = is_critical (object);
   plugin->marks = marks_of (&setup, object);
+  if (setup.failed != NULL)
+    g_message ("%s %s: it can't be opened: %s", kind_word (kind), setup.instance, setup.failed);
   setup_clear (&setup);
   return plugin;
 }

@@ -308,6 +308,7 @@ describe (gpointer data)
 {
   Run *run = data;
   JsonObject *object = json_object_new ();
+  JsonArray *plugins = json_array_new ();
 
   json_object_set_string_member (object, "state", run->state);
   json_object_set_string_member (object, "acceleration", acceleration_of (run));
@@ -316,6 +317,9 @@ describe (gpointer data)
   if (run->last != NULL)
     json_object_set_string_member (object, "why", run->last);
   json_object_set_int_member (object, "pid", getpid ());
+  json_array_add_object_element (plugins,
+                                 sp_plugin_client_to_json (sp_plugin_process_client (run->plugin)));
+  json_object_set_array_member (object, "plugins", plugins);
   return object;
 }
 
