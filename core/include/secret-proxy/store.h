@@ -33,11 +33,16 @@ typedef struct {
   guint32 result; /* out: SpBatchResult */
 } SpBatch;
 
+typedef enum {
+  /* Rows are gone when the process ends; write() promises less then. */
+  SP_STORE_VOLATILE = 1u << 0,
+} SpStoreFlags;
+
 /* Return FALSE to stop. */
 typedef gboolean (*SpRowFunc) (const char *key, gint64 revision, GBytes *value, gpointer data);
 
 struct _SpStoreOps {
-  guint32 flags; /* none yet */
+  guint32 flags; /* SpStoreFlags */
 
   /* SP_ERROR_NOT_FOUND where there is no such row. */
   gboolean (*read) (gpointer self, const char *table, const char *key, GBytes **ret_value,
