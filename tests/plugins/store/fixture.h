@@ -1,4 +1,4 @@
-/* fixture.h - a store in a folder of its own, and short ways to use it
+/* fixture.h - a store in a folder of its own, and short ways to use it; for every plugin of the kind
  *
  * What must stay true: the tests see the plugin only through sp_plugin(), as the core does.
  */
@@ -9,14 +9,13 @@
 #endif
 
 #include <secret-proxy/store.h>
-#include <sqlite3.h>
 
 const SpPlugin *sp_plugin (void);
 
 typedef struct {
   SpHost host; /* first: the plugin hands it back to the fake calls */
   char *folder;
-  char *path;             /* of the database */
+  char *path;             /* of the database, where there is one */
   const char *configured; /* the option "path"; NULL: absent */
   gpointer store;
 } Fixture;
@@ -37,9 +36,6 @@ gboolean fixture_try_open (Fixture *self, GError **error);
 void fixture_close (Fixture *self);
 /* Opening is refused with @code, and a sentence that has @words in it. */
 void fixture_assert_refused (Fixture *self, SpErrorCode code, const char *words);
-/* Runs SQL on the database of a closed store, as another program would. */
-void fixture_sql (Fixture *self, const char *path, const char *sql);
-void fixture_copy_file (const char *from, const char *to);
 
 /* One row in table "t", text as value (NULL: remove). */
 SpBatchResult fixture_put (Fixture *self, const char *key, gint64 expect, const char *text);
@@ -50,8 +46,5 @@ void fixture_assert_row (Fixture *self, const char *key, gint64 revision, const 
 /* The keys of @table after @after, each followed by a space. */
 char *fixture_keys (Fixture *self, const char *table, const char *after);
 
-/* The groups of tests. */
+/* What every store must do: test-rows.c. */
 void add_rows_tests (void);
-void add_files_tests (void);
-void add_failures_tests (void);
-void add_crash_tests (void);

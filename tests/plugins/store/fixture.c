@@ -37,7 +37,7 @@ fixture_try_open (Fixture *self, GError **error)
   self->store = plugin->open (&self->host, error);
   if (self->store == NULL)
     return FALSE;
-  if (plugin->start (self->store, NULL, error))
+  if (plugin->start == NULL || plugin->start (self->store, NULL, error))
     return TRUE;
   plugin->close (g_steal_pointer (&self->store));
   return FALSE;
@@ -57,7 +57,8 @@ fixture_close (Fixture *self)
 {
   if (self->store == NULL)
     return;
-  sp_plugin ()->stop (self->store);
+  if (sp_plugin ()->stop != NULL)
+    sp_plugin ()->stop (self->store);
   sp_plugin ()->close (g_steal_pointer (&self->store));
 }
 
@@ -70,30 +71,6 @@ fixture_assert_refused (Fixture *self, SpErrorCode code, const char *words)
   g_assert_error (error, SP_ERROR, (int) code);
   if (strstr (error->message, words) == NULL)
     g_error ("“%s” does not say “%s”", error->message, words);
-}
-
-void
-fixture_sql (Fixture *self, const char *path, const char *sql)
-{
-  sqlite3 *db = NULL;
-
-  g_assert_null (self->store);
-  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
-  g_assert_cmpint (sqlite3_exec (db, sql, NULL, NULL, NULL), ==, SQLITE_OK);
-  sqlite3_close (db);
-}
-
-void
-fixture_copy_file (const char *from, const char *to)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *data = NULL;
-  gsize size;
-
-  g_file_get_contents (from, &data, &size, &error);
-  g_assert_no_error (error);
-  g_file_set_contents_full (to, data, (gssize) size, G_FILE_SET_CONTENTS_NONE, 0600, &error);
-  g_assert_no_error (error);
 }
 
 gboolean
@@ -159,7 +136,7 @@ set_up (Fixture *self, gconstpointer test)
   g_autoptr (GError) error = NULL;
 
   self->host.api = &fake_api;
-  self->folder = g_dir_make_tmp ("store-sqlite-XXXXXX", &error);
+  self->folder = g_dir_make_tmp ("sp-store-XXXXXX", &error);
   g_assert_no_error (error);
   self->path = g_build_filename (self->folder, "vault.db", NULL);
 }
@@ -199,7 +176,7 @@ void
 fixture_add_cases (const FixtureCase *cases, gsize n_cases)
 {
   for (gsize i = 0; i < n_cases; i++) {
-    g_autofree char *path = g_strconcat ("/store-sqlite/", cases[i].name, NULL);
+    g_autofree char *path = g_strconcat ("/store-", sp_plugin ()->name, "/", cases[i].name, NULL);
 
     g_test_add (path, Fixture, &cases[i], cases[i].closed ? set_up : set_up_open, run_case,
                 tear_down);
