@@ -33,13 +33,13 @@ typedef struct {
   guint32 result; /* out: SpBatchResult */
 } SpBatch;
 
-typedef enum {
-  /* Rows are gone when the process ends; write() promises less then. */
-  SP_STORE_VOLATILE = 1u << 0,
-} SpStoreFlags;
-
 /* Return FALSE to stop. */
 typedef gboolean (*SpRowFunc) (const char *key, gint64 revision, GBytes *value, gpointer data);
+
+typedef enum {
+  /* Keeps rows for the life of its process only: for tests, and for vaults that are to be forgotten. */
+  SP_STORE_VOLATILE = 1u << 0,
+} SpStoreFlags;
 
 struct _SpStoreOps {
   guint32 flags; /* SpStoreFlags */
