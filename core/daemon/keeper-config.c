@@ -223,6 +223,7 @@ sp_keeper_config_start (const SpKeeperConfig *config, SpKeeper *keeper, JsonObje
   const char *path = object ? sp_keeper_text_member (object, "plugin") : NULL;
   g_autoptr (GVariant) options = NULL, secrets = NULL, people = NULL;
   SpPluginSetup setup = { .kind = kind, .instance = name, .path = path };
+  gboolean on_host;
 
   if (name == NULL || path == NULL || slot >= SP_MAX_SLOTS) {
     sp_problem_set_invalid (error, word, "a %s plugin lacks its name or path", word);
@@ -231,7 +232,9 @@ sp_keeper_config_start (const SpKeeperConfig *config, SpKeeper *keeper, JsonObje
   setup.options = options = options_of (object);
   setup.secrets = secrets = secrets_of (config, word, name);
   setup.people = people = people_of (config, name);
-  return sp_keeper_plugin_new (keeper, slot, &setup);
+  on_host =
+      kind == SP_KIND_NOTIFIER && g_strcmp0 (sp_keeper_text_member (object, "where"), "host") == 0;
+  return sp_keeper_plugin_new (keeper, slot, on_host, &setup);
 }
 
 JsonArray *

@@ -14,7 +14,10 @@ want_process (SpPluginClient *client, gpointer data)
 {
   const SpKeeperPlugin *plugin = data;
 
-  (void) sp_control_send (plugin->keeper->control, SP_CONTROL_START, plugin->slot, -1);
+  if (plugin->on_host)
+    sp_keeper_tunnels_start (plugin->keeper->tunnels, client);
+  else
+    (void) sp_control_send (plugin->keeper->control, SP_CONTROL_START, plugin->slot, -1);
 }
 
 static void
@@ -22,7 +25,10 @@ kill_process (SpPluginClient *client, gpointer data)
 {
   const SpKeeperPlugin *plugin = data;
 
-  (void) sp_control_send (plugin->keeper->control, SP_CONTROL_KILL, plugin->slot, -1);
+  if (plugin->on_host)
+    sp_keeper_tunnels_kill (plugin->keeper->tunnels, client);
+  else
+    (void) sp_control_send (plugin->keeper->control, SP_CONTROL_KILL, plugin->slot, -1);
 }
 
 static GVariant *
@@ -120,12 +126,13 @@ static const SpPluginEvents events = { .want_process = want_process,
                                        .state_changed = state_changed };
 
 SpKeeperPlugin *
-sp_keeper_plugin_new (SpKeeper *keeper, guint slot, const SpPluginSetup *setup)
+sp_keeper_plugin_new (SpKeeper *keeper, guint slot, gboolean on_host, const SpPluginSetup *setup)
 {
   SpKeeperPlugin *plugin = g_new0 (SpKeeperPlugin, 1);
 
   plugin->keeper = keeper;
   plugin->slot = slot;
+  plugin->on_host = on_host;
   plugin->plugin = g_strdup (setup->path);
   plugin->client = sp_plugin_client_new (setup, &events, plugin);
   return plugin;
@@ -136,6 +143,8 @@ sp_keeper_plugin_free (SpKeeperPlugin *plugin)
 {
   if (plugin == NULL)
     return;
+  if (plugin->on_host)
+    sp_keeper_tunnels_forget (plugin->keeper->tunnels, plugin->client);
   sp_plugin_client_free (plugin->client);
   g_free (plugin->plugin);
   g_free (plugin);

@@ -4,6 +4,7 @@
 #include "base/link.h"
 #include "base/rpc.h"
 #include "daemon/control.h"
+#include "daemon/keeper-tunnel.h"
 #include "plugin/client.h"
 #include "vault/vault.h"
 
@@ -13,7 +14,8 @@ typedef struct _SpKeeperConfig SpKeeperConfig;
 typedef struct {
   SpKeeper *keeper;
   guint slot;
-  char *plugin; /* path */
+  gboolean on_host; /* its process is not the parent's, but the host's: its slot stays empty */
+  char *plugin;     /* path */
   SpPluginClient *client;
 } SpKeeperPlugin;
 
@@ -43,6 +45,7 @@ struct _SpKeeper {
   SpVaultPorts ports;
   SpKeeperPlugin *store;
   GPtrArray *notifiers; /* SpKeeperPlugin */
+  SpKeeperTunnels *tunnels;
   guint wake;
   SpSecret *vault_key;
   SpSecret *tls;
@@ -57,6 +60,8 @@ void sp_keeper_tell_gate (SpKeeper *keeper); /* TLS, once it is known */
 
 /* ---- keeper-admin.c: what administrators ask ------------------------------------------------------------ */
 void sp_keeper_admin_start (SpKeeper *keeper, int fd);
+/* Send @notification with our session in it; FALSE: nobody is there to hear it. */
+gboolean sp_keeper_tell_host (SpRpcMessage *notification, gpointer keeper);
 void sp_keeper_audit_head (SpKeeper *keeper, guint64 seq, const char *head_hex);
 void sp_keeper_flush_audit_head (SpKeeper *keeper); /* now, if one waits */
 JsonObject *sp_keeper_status (SpKeeper *keeper);
@@ -67,7 +72,8 @@ void sp_keeper_unlock (SpKeeper *keeper, const char *id, JsonObject *params, SpS
 void sp_keeper_store_changed (SpKeeper *keeper);
 
 /* ---- keeper-plugins.c: plugin hosts, and the vault's ports to them ------------------------------------------ */
-SpKeeperPlugin *sp_keeper_plugin_new (SpKeeper *keeper, guint slot, const SpPluginSetup *setup);
+SpKeeperPlugin *
+sp_keeper_plugin_new (SpKeeper *keeper, guint slot, gboolean on_host, const SpPluginSetup *setup);
 void sp_keeper_plugin_free (SpKeeperPlugin *plugin);
 /* Whether it works, as far as is known. */
 gboolean sp_keeper_plugin_usable (const SpKeeperPlugin *plugin);
