@@ -30,7 +30,6 @@ static gboolean
 may_ask (SpAgentOp *op, const SpStoredSecret *secret, GError **error)
 {
   SpVault *vault = op->vault;
-  guint notifiers = vault->settings->notifiers->len, usable = 0;
 
   if (secret == NULL || !sp_stored_secret_allows (secret, op->agent) ||
       g_strcmp0 (vault->going_secret, op->secret) == 0 ||
@@ -46,15 +45,7 @@ may_ask (SpAgentOp *op, const SpStoredSecret *secret, GError **error)
                                  vault->settings->agent_pending);
     return FALSE;
   }
-  for (guint i = 0; i < notifiers; i++)
-    usable += vault->ports->usable (vault->ports->port,
-                                    g_ptr_array_index (vault->settings->notifiers, i));
-  if (notifiers > 0 && usable == 0) {
-    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_NOTIFIER,
-                         "no approver can be reached; ask again later");
-    return FALSE;
-  }
-  return TRUE;
+  return sp_vault_can_ask (vault, error);
 }
 
 static gboolean

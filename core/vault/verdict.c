@@ -61,18 +61,6 @@ request_of_notice (SpVault *vault, const char *notifier, const char *notice_id)
                  : find_notice (vault, vault->requests, SP_MAX_PENDING, notifier, notice_id);
 }
 
-static const SpApprover *
-approver_of (SpVault *vault, const char *notifier, const char *person)
-{
-  for (guint i = 0; i < vault->settings->approvers->len; i++) {
-    const SpApprover *approver = g_ptr_array_index (vault->settings->approvers, i);
-
-    if (g_strcmp0 (g_hash_table_lookup (approver->ids, notifier), person) == 0)
-      return approver;
-  }
-  return NULL;
-}
-
 /* "grant:SECONDS", as it was offered.  What is allowed may have changed since: never more than now. */
 static gboolean
 read_grant (const char *choice, guint most, guint *ret_grant_s)
@@ -124,14 +112,15 @@ on_answered (SpVault *vault, SpRequest *request, const GError *error, gpointer d
     answer_finish (op, op->result, op->sentence);
 }
 
+/* FALSE: it was counted before.  Where the quorum was lowered since, the second one may be what decides. */
 static gboolean
 add_vote (SpRequest *next, const char *name, guint grant_s)
 {
+  /* The shortest time that anybody gave is what all of them gave. */
+  next->vote_s = next->votes->len == 0 ? grant_s : MIN (next->vote_s, grant_s);
   for (guint i = 0; i < next->votes->len; i++)
     if (g_str_equal (g_ptr_array_index (next->votes, i), name))
       return FALSE;
-  /* The shortest time that anybody gave is what all of them gave. */
-  next->vote_s = next->votes->len == 0 ? grant_s : MIN (next->vote_s, grant_s);
   g_ptr_array_add (next->votes, g_strdup (name));
   return TRUE;
 }
@@ -139,7 +128,7 @@ add_vote (SpRequest *next, const char *name, guint grant_s)
 static void
 count_vote (AnswerOp *op, SpRequest *request, SpRequest *next, const SpApprover *approver)
 {
-  guint quorum = op->vault->settings->quorum;
+  guint quorum = sp_vault_quorum (op->vault);
   SpTxn *txn = sp_vault_txn (op->vault);
 
   op->result = SP_ANSWER_COUNTED;
@@ -182,10 +171,11 @@ apply_answer (AnswerOp *op, SpRequest *request, const SpApprover *approver)
     return;
   }
   next = sp_request_copy (request);
-  if (to == SP_REQUEST_APPROVED && !add_vote (next, approver->name, grant_s)) {
+  if (to == SP_REQUEST_APPROVED && !add_vote (next, approver->name, grant_s) &&
+      next->votes->len < sp_vault_quorum (vault)) {
     sp_request_unref (next);
     answer_finish (op, SP_ANSWER_COUNTED, "your approval is counted already");
-  } else if (to == SP_REQUEST_APPROVED && next->votes->len < vault->settings->quorum) {
+  } else if (to == SP_REQUEST_APPROVED && next->votes->len < sp_vault_quorum (vault)) {
     count_vote (op, request, next, approver);
   } else {
     commit_answer (op, request, next, approver, to, to == SP_REQUEST_APPROVED ? next->vote_s : 0);
@@ -210,7 +200,7 @@ answer_run (gpointer data)
   AnswerOp *op = data;
   SpVault *vault = op->vault;
   SpRequest *request = request_of_notice (vault, op->notifier, op->notice_id);
-  const SpApprover *approver = approver_of (vault, op->notifier, op->person);
+  const SpApprover *approver = sp_vault_approver (vault, op->notifier, op->person);
   g_autoptr (GError) error = NULL;
 
   if (request != NULL && !sp_request_ready (vault, request, answer_run, op, &error)) {

@@ -140,8 +140,8 @@ add_approver (SpVaultSettings *settings, const char *name, const char *id)
   g_ptr_array_add (settings->approvers, approver);
 }
 
-static SpVaultSettings *
-settings_of (TestVault *test)
+SpVaultSettings *
+test_vault_settings (TestVault *test)
 {
   SpVaultSettings *settings = sp_vault_settings_new ();
 
@@ -181,7 +181,7 @@ test_vault_try_open (TestVault *test)
 {
   Opened opened = { 0 };
 
-  test->vault = sp_vault_open (settings_of (test), &test->ports->table, &test->clock.clock,
+  test->vault = sp_vault_open (test_vault_settings (test), &test->ports->table, &test->clock.clock,
                                on_opened, &opened);
   test_run_until_set (&opened.done);
   test_drain ();
@@ -369,19 +369,26 @@ on_answered (SpAnswerResult result, const char *sentence, gpointer data)
   answered->sentence = g_strdup (sentence);
 }
 
-SpAnswerResult
-test_answer_to (TestVault *test, const char *notice_id, const char *choice, const char *person,
-                char **ret_sentence)
+static SpAnswerResult
+answer_through (TestVault *test, const char *notifier, const char *notice_id, const char *choice,
+                const char *person, char **ret_sentence)
 {
   Answered answered = { 0 };
 
-  sp_vault_answer (test->vault, "tg", notice_id, choice, person, "message 5", on_answered,
+  sp_vault_answer (test->vault, notifier, notice_id, choice, person, "message 5", on_answered,
                    &answered);
   test_run_until_set (&answered.done);
   if (ret_sentence != NULL)
     *ret_sentence = g_steal_pointer (&answered.sentence);
   g_free (answered.sentence);
   return answered.result;
+}
+
+SpAnswerResult
+test_answer_to (TestVault *test, const char *notice_id, const char *choice, const char *person,
+                char **ret_sentence)
+{
+  return answer_through (test, "tg", notice_id, choice, person, ret_sentence);
 }
 
 SpAnswerResult
@@ -392,5 +399,5 @@ test_answer (TestVault *test, const char *choice, const char *person)
   test_drain ();
   notice = test_ports_notice (test->ports, FALSE, -1);
   g_assert_nonnull (notice);
-  return test_answer_to (test, notice->id, choice, person, NULL);
+  return answer_through (test, notice->notifier, notice->id, choice, person, NULL);
 }
