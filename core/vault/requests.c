@@ -136,7 +136,7 @@ oldest_to_drop (SpVault *vault)
 
     if (sp_request_is_open (request) || request->busy)
       continue;
-    if (request->unsettled->len == 0)
+    if (!sp_request_is_live (request))
       return request;
     second = second ? second : request;
   }

@@ -57,13 +57,12 @@ take_secret (SpVault *vault, GVariant *value, GError **error)
 
 /* A notifier that is no longer configured will never settle anything. */
 static void
-drop_unknown_notifiers (SpVault *vault, SpRequest *request)
+drop_unknown_notifiers (SpVault *vault, GPtrArray *unsettled)
 {
-  for (guint i = request->unsettled->len; i > 0; i--)
+  for (guint i = unsettled->len; i > 0; i--)
     if (!g_ptr_array_find_with_equal_func (vault->settings->notifiers,
-                                           g_ptr_array_index (request->unsettled, i - 1),
-                                           g_str_equal, NULL))
-      g_ptr_array_remove_index (request->unsettled, i - 1);
+                                           g_ptr_array_index (unsettled, i - 1), g_str_equal, NULL))
+      g_ptr_array_remove_index (unsettled, i - 1);
 }
 
 /* Nor does a vote count of someone who is no longer an approver. */
@@ -90,7 +89,8 @@ take_request (SpVault *vault, GVariant *value, GError **error)
 
   if (request == NULL)
     return FALSE;
-  drop_unknown_notifiers (vault, request);
+  drop_unknown_notifiers (vault, request->unsettled);
+  drop_unknown_notifiers (vault, request->grant_unsettled);
   drop_unknown_votes (vault, request);
   sp_deadline_rebase (&request->deadline, vault->clock);
   vault->next_number = MAX (vault->next_number, request->number + 1);

@@ -159,9 +159,12 @@ void sp_vault_secret_rm (SpVault *vault, JsonObject *params, SpVaultDone done, g
 void sp_vault_secret_rotate (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 
 /* ---- decide.c ---------------------------------------------------------------------------------------------------- */
-/* @request becomes approved, denied or revoked by @who. */
-void sp_request_decide (SpVault *vault, SpRequest *request, SpRequestStatus to, const char *who,
-                        guint grant_s);
+#define SP_BY_ADMIN "admin"
+/* @next becomes approved, denied or revoked by @who, through the notifier @via (NULL: none). */
+void sp_request_decide (SpVault *vault, SpRequest *next, SpRequestStatus to, const char *who,
+                        const char *via, guint grant_s);
+/* @next was cancelled or revoked: by whom. */
+void sp_request_end (SpVault *vault, SpRequest *next, const char *who, const char *via);
 /* For the audit log.  The first: NULL for 0. */
 char *sp_decision_seconds (guint seconds);
 const char *sp_decision_event (SpRequestStatus to);
@@ -171,10 +174,24 @@ void sp_vault_request_list (SpVault *vault, JsonObject *params, SpVaultDone done
 void sp_vault_grant_list (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 void sp_vault_grant_revoke (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 
+/* ---- verdict.c --------------------------------------------------------------------------------------------------------- */
+/* Who @person is at @notifier; NULL: nobody who is listed. */
+const SpApprover *sp_vault_approver (SpVault *vault, const char *notifier, const char *person);
+
 /* ---- notices.c ------------------------------------------------------------------------------------------------------ */
 /* Nothing is tried again. */
 void sp_vault_stop_notices (SpVault *vault);
-char *sp_vault_notice_id (SpVault *vault, const SpRequest *request, const char *notifier);
+/* What is to be done next for @notifier, where nothing is on its way to it. */
+void sp_vault_notify_one (SpVault *vault, const char *notifier);
+gboolean sp_names_contain (const GPtrArray *names, const char *name);
+void sp_names_remove (GPtrArray *names, const char *name);
+
+/* ---- draft.c ---------------------------------------------------------------------------------------------------------- */
+/* A request has two notices: of the ask itself, and of the grant that it became. */
+typedef enum { SP_NOTICE_ASK, SP_NOTICE_GRANT, SP_N_NOTICE_KINDS } SpNoticeKind;
+#define SP_CHOICE_REVOKE "revoke"
+char *sp_vault_notice_id (SpVault *vault, const SpRequest *request, SpNoticeKind kind,
+                          const char *notifier);
 
 /* ---- auditing.c ------------------------------------------------------------------------------------------------------- */
 void sp_vault_audit_show (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);

@@ -148,7 +148,7 @@ sp_vault_add_request (SpVault *vault, SpRequest *request)
     g_hash_table_insert (vault->by_key,
                          sp_vault_idempotency_name (request->agent_id, request->idempotency_key),
                          request);
-  if (sp_request_is_open (request) || request->unsettled->len > 0)
+  if (sp_request_is_live (request))
     g_ptr_array_add (vault->live, sp_request_ref (request));
 }
 
