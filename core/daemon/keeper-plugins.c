@@ -101,14 +101,17 @@ state_changed (SpPluginClient *client, gpointer data)
   const SpKeeperPlugin *plugin = data;
   SpKeeper *keeper = plugin->keeper;
   const char *why = sp_plugin_client_why (client);
+  SpPluginState state = sp_plugin_client_state (client);
 
   if (why != NULL)
     g_message ("%s %s: %s", plugin->slot == SP_SLOT_STORE ? "store" : "notify",
                sp_plugin_client_instance (client), why);
   if (plugin->slot == SP_SLOT_STORE)
     sp_keeper_store_changed (keeper);
-  else if (keeper->unlocked && sp_plugin_client_state (client) == SP_PLUGIN_READY)
+  else if (keeper->unlocked && state == SP_PLUGIN_READY)
     sp_vault_notify (keeper->vault);
+  else if (keeper->unlocked && (state == SP_PLUGIN_TROUBLED || state == SP_PLUGIN_FAILED))
+    sp_vault_trouble (keeper->vault, sp_plugin_client_instance (client), why);
 }
 
 static const SpPluginEvents events = { .want_process = want_process,

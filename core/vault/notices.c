@@ -6,6 +6,7 @@
  */
 #include "base/problem.h"
 #include "vault/draft.h"
+#include "vault/infos.h"
 
 #define RETRY_MS 1000
 
@@ -143,7 +144,7 @@ on_work_done (const GError *error, gpointer data)
   }
   if (refused) {
     g_autofree char *what = g_strdup_printf ("request %s: %s", work->request->id, error->message);
-    sp_vault_alarm (vault, work->notifier, what);
+    sp_alarm_refused (vault, work->notifier, what);
   }
   if (work->settling) {
     store_settled (work);
@@ -223,8 +224,10 @@ sp_vault_notify_one (SpVault *vault, const char *notifier)
     settling = FALSE;
     request = pick (vault, notifier, FALSE, &kind);
   }
-  if (request == NULL)
+  if (request == NULL) {
+    sp_infos_next (vault, notifier);
     return;
+  }
   work = g_new0 (Work, 1);
   work->vault = vault;
   work->request = sp_request_ref (request);

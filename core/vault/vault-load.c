@@ -7,7 +7,7 @@
 
 #include "base/problem.h"
 #include "base/random.h"
-#include "vault/vault-private.h"
+#include "vault/infos.h"
 
 #define SCAN_LIMIT 500
 
@@ -128,6 +128,7 @@ static const Table tables[] = {
   { SP_TABLE_VALUES, "ay", take_value },
   { SP_TABLE_REQUESTS, "a{sv}", take_request },
   { SP_TABLE_STATE, "(sss)", take_state },
+  { SP_TABLE_INFOS, SP_INFO_TYPE, sp_infos_take },
 };
 
 static gboolean

@@ -70,6 +70,8 @@ struct _SpVault {
   char *going_agent, *going_secret; /* what an administrator's change is taking away */
   gint64 alarms_minute;             /* rate limit of alarms and refused answers */
   guint alarms;
+  GHashTable *strangers; /* notifier -> how many answers of strangers in this minute */
+  GPtrArray *infos;      /* of infos.c */
 
   gpointer opening;
 };
@@ -177,6 +179,14 @@ void sp_vault_grant_revoke (SpVault *vault, JsonObject *params, SpVaultDone done
 /* ---- verdict.c --------------------------------------------------------------------------------------------------------- */
 /* Who @person is at @notifier; NULL: nobody who is listed. */
 const SpApprover *sp_vault_approver (SpVault *vault, const char *notifier, const char *person);
+
+/* ---- alarms.c ---------------------------------------------------------------------------------------------------------- */
+/* The notifier can show @what to nobody. */
+void sp_alarm_refused (SpVault *vault, const char *notifier, const char *what);
+void sp_alarm_wrong_code (SpVault *vault, const char *notifier, const char *what);
+/* @did: "an answer". */
+void sp_alarm_stranger (SpVault *vault, const char *notifier, const char *did, const char *person,
+                        const char *evidence);
 
 /* ---- notices.c ------------------------------------------------------------------------------------------------------ */
 /* Nothing is tried again. */

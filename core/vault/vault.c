@@ -2,10 +2,7 @@
 #include "vault/vault.h"
 
 #include "base/problem.h"
-#include "base/text.h"
-#include "vault/vault-private.h"
-
-#define ALARMS_A_MINUTE 30
+#include "vault/infos.h"
 
 /* ---- settings ----------------------------------------------------------------------------------------- */
 
@@ -81,6 +78,8 @@ sp_vault_open (SpVaultSettings *settings, const SpVaultPorts *ports, const SpClo
   vault->by_key = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   vault->state =
       g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
+  vault->infos = sp_infos_new ();
+  vault->strangers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   vault->retrying = g_ptr_array_new ();
   vault->admin_parked = g_ptr_array_new_with_free_func (g_free);
   vault->notify_busy = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -106,6 +105,8 @@ sp_vault_free (SpVault *vault)
   g_ptr_array_unref (vault->live);
   g_ptr_array_unref (vault->requests);
   g_hash_table_unref (vault->state);
+  g_ptr_array_unref (vault->infos);
+  g_hash_table_unref (vault->strangers);
   g_ptr_array_unref (vault->admin_parked);
   g_hash_table_unref (vault->notify_busy);
   sp_vault_settings_free (vault->settings);
@@ -169,7 +170,7 @@ sp_vault_drop_request (SpVault *vault, SpRequest *request)
 void
 sp_vault_arm (SpVault *vault)
 {
-  gint64 next = -1;
+  gint64 next = sp_infos_wait_ms (vault);
 
   for (guint i = 0; i < vault->live->len; i++) {
     const SpRequest *request = g_ptr_array_index (vault->live, i);
@@ -196,30 +197,12 @@ sp_vault_tick (SpVault *vault)
     return;
   for (guint i = 0; i < live->len; i++)
     (void) sp_vault_expire_if_due (vault, g_ptr_array_index (live, i));
+  sp_infos_tick (vault);
+  sp_vault_notify (vault);
   sp_vault_arm (vault);
 }
 
-/* ---- alarms ---------------------------------------------------------------------------------------------------- */
-
-void
-sp_vault_alarm (SpVault *vault, const char *notifier, const char *what)
-{
-  gint64 minute = sp_clock_boot_ms (vault->clock) / 60000;
-  g_autofree char *text = NULL;
-  SpTxn *txn;
-
-  if (minute != vault->alarms_minute)
-    vault->alarms = 0;
-  vault->alarms_minute = minute;
-  /* A stranger's taps must not fill the log. */
-  if (vault->alarms++ >= ALARMS_A_MINUTE)
-    return;
-  text = sp_text_clean (what, 300);
-  g_message ("notify %s: %s", notifier, text);
-  txn = sp_vault_txn (vault);
-  sp_txn_audit (txn, "notifier.alarm", "notifier", notifier, "what", text, NULL);
-  sp_journal_commit (vault->journal, txn, NULL, NULL);
-}
+/* ---- status ------------------------------------------------------------------------------------------------- */
 
 void
 sp_vault_describe (SpVault *vault, JsonObject *into)

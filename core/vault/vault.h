@@ -90,8 +90,10 @@ typedef void (*SpAnswerDone) (SpAnswerResult result, const char *sentence, gpoin
 void
 sp_vault_answer (SpVault *vault, const char *notifier, const char *notice_id, const char *choice_id,
                  const char *person, const char *evidence, SpAnswerDone done, gpointer data);
-/* Written to the audit log, at most so many a minute. */
+/* Written to the audit log, at most so many a minute, and told to the other notifiers. */
 void sp_vault_alarm (SpVault *vault, const char *notifier, const char *what);
+/* @notifier says that it can't do its work: an alarm where somebody waits for a decision. */
+void sp_vault_trouble (SpVault *vault, const char *notifier, const char *why);
 
 /* What notifiers keep: @done as in the journal. */
 void sp_vault_remember (SpVault *vault, const char *notifier, const char *key, const char *value,

@@ -13,6 +13,7 @@ typedef struct {
   char *notifier, *notice_id, *choice, *person, *evidence;
   SpAnswerResult result; /* once it is committed */
   char *sentence;
+  char *alarm; /* NULL: none; once it is committed */
   SpAnswerDone done;
   gpointer data;
 } AnswerOp;
@@ -26,6 +27,7 @@ answer_op_free (AnswerOp *op)
   g_free (op->person);
   g_free (op->evidence);
   g_free (op->sentence);
+  g_free (op->alarm);
   g_free (op);
 }
 
@@ -130,10 +132,13 @@ on_answered (SpVault *vault, SpRequest *request, const GError *error, gpointer d
 {
   AnswerOp *op = data;
 
-  if (error != NULL)
+  if (error != NULL) {
     answer_finish (op, SP_ANSWER_TRY_AGAIN, "this could not be written down; it is tried again");
-  else
-    answer_finish (op, op->result, op->sentence);
+    return;
+  }
+  if (op->alarm != NULL)
+    sp_alarm_wrong_code (vault, op->notifier, op->alarm);
+  answer_finish (op, op->result, op->sentence);
 }
 
 static gboolean
@@ -174,6 +179,11 @@ commit_answer (AnswerOp *op, SpRequest *request, SpRequest *next, const SpApprov
   op->sentence = g_strdup (to == SP_REQUEST_APPROVED ? "approved"
                            : wrong_code              ? "denied: that was not the code"
                                                      : "denied");
+  if (wrong_code)
+    op->alarm =
+        g_strdup_printf ("%s chose a wrong code for secret %s of agent %s: somebody else may "
+                         "have asked in its name",
+                         approver->name, request->secret, request->agent);
   sp_txn_audit (txn, sp_decision_event (to), "request", request->id, "agent", request->agent,
                 "secret", request->secret, "by", approver->name, "notifier", op->notifier, "person",
                 op->person, "evidence", op->evidence, "for", seconds, "why",
@@ -275,9 +285,7 @@ answer_run (gpointer data)
     if (error != NULL)
       answer_finish (op, SP_ANSWER_TRY_AGAIN, "this could not be written down; it is tried again");
   } else if (approver == NULL) {
-    g_autofree char *what = g_strdup_printf ("an answer of %s, who is not listed (%s)", op->person,
-                                             op->evidence ? op->evidence : "no evidence");
-    sp_vault_alarm (vault, op->notifier, what);
+    sp_alarm_stranger (vault, op->notifier, "an answer", op->person, op->evidence);
     answer_finish (op, SP_ANSWER_NOT_ALLOWED, "you may not decide this");
   } else if (request == NULL || request->fresh) {
     answer_finish (op, SP_ANSWER_UNKNOWN, "there is no such request");
