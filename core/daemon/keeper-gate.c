@@ -84,6 +84,8 @@ why_unhealthy (SpKeeper *keeper)
     return NULL;
   if (!keeper->unlocked)
     return "locked";
+  if (sp_vault_is_locked (keeper->vault))
+    return "locked";
   if (sp_plugin_client_state (keeper->store->client) != SP_PLUGIN_READY)
     return "store";
   for (guint i = 0; i < keeper->notifiers->len; i++)

@@ -87,6 +87,19 @@ answer (SpPluginClient *client, const char *notice_id, const char *choice_id, co
 }
 
 static void
+command (SpPluginClient *client, const char *person, const char *word, const char *evidence,
+         SpLinkCall *call, gpointer data)
+{
+  const SpKeeperPlugin *plugin = data;
+
+  if (plugin->slot == SP_SLOT_STORE || !plugin->keeper->unlocked)
+    refuse (call);
+  else
+    sp_vault_command (plugin->keeper->vault, sp_plugin_client_instance (client), person, word,
+                      evidence, on_answered, call);
+}
+
+static void
 alarm_raised (SpPluginClient *client, const char *what, gpointer data)
 {
   const SpKeeperPlugin *plugin = data;
@@ -119,6 +132,7 @@ static const SpPluginEvents events = { .want_process = want_process,
                                        .recall = recall,
                                        .remember = remember,
                                        .answer = answer,
+                                       .command = command,
                                        .alarm = alarm_raised,
                                        .state_changed = state_changed };
 

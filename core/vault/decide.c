@@ -138,6 +138,8 @@ admin_run (gpointer data)
     next = sp_request_copy (request);
   if (next != NULL && !sp_request_move (next, op->to))
     error = why_not (request, op->to);
+  if (error == NULL && op->to == SP_REQUEST_APPROVED)
+    (void) sp_lock_allows (vault, &error);
   if (error != NULL || !grant_fits (op, request, &error)) {
     sp_answer_error (error, op->done, op->data);
     admin_op_free (op);

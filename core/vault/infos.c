@@ -290,6 +290,21 @@ sp_infos_committed (const GError *error, gpointer data)
   sp_vault_arm (vault);
 }
 
+void
+sp_infos_end (SpVault *vault, const char *kind)
+{
+  for (guint i = 0; i < vault->infos->len; i++) {
+    SpInfo *info = g_ptr_array_index (vault->infos, i);
+
+    if (!g_str_equal (info->kind, kind))
+      continue;
+    sp_deadline_set (&info->deadline, vault->clock, 0);
+    info->dirty = TRUE;
+  }
+  sp_infos_tick (vault);
+  sp_vault_notify (vault);
+}
+
 /* ---- showing and taking away ------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -337,7 +352,7 @@ start_work (Work *work)
   SpVault *vault = info->vault;
   const SpOutcome outcome = { .size = sizeof outcome,
                               .kind = SP_OUTCOME_EXPIRED,
-                              .text = "Some time ago; the audit log has it" };
+                              .text = "Over; the audit log has it" };
   g_autofree char *mac =
       sp_keys_mac_hex (vault->keys, SP_KEY_NOTICES, info->id, work->notifier, "info", NULL);
   g_auto (SpDraft) draft = { 0 };

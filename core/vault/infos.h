@@ -26,6 +26,9 @@ typedef struct _SpInfo SpInfo;
 SpInfo *sp_infos_add (SpVault *vault, SpTxn *txn, const SpInfoWhat *what);
 void sp_infos_committed (const GError *error, gpointer info);
 
+/* What was told of this kind holds no longer. */
+void sp_infos_end (SpVault *vault, const char *kind);
+
 /* Do what is to be done next for @notifier; it is not busy. */
 void sp_infos_next (SpVault *vault, const char *notifier);
 /* What time brings. */

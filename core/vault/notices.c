@@ -220,7 +220,8 @@ sp_vault_notify_one (SpVault *vault, const char *notifier)
   if (!vault->open || g_hash_table_contains (vault->notify_busy, notifier))
     return;
   request = pick (vault, notifier, TRUE, &kind);
-  if (request == NULL) {
+  /* What is still open in a locked vault is about to end. */
+  if (request == NULL && !sp_vault_is_locked (vault)) {
     settling = FALSE;
     request = pick (vault, notifier, FALSE, &kind);
   }

@@ -131,6 +131,19 @@ static const Table tables[] = {
   { SP_TABLE_INFOS, SP_INFO_TYPE, sp_infos_take },
 };
 
+/* There while a person has locked the vault. */
+static gboolean
+take_lock (SpVault *vault, gint64 revision, GBytes *sealed, GError **error)
+{
+  g_autoptr (GVariant) value = sp_journal_load_row (vault->journal, SP_TABLE_META, SP_LOCK_KEY,
+                                                    revision, sealed, SP_LOCK_TYPE, error);
+
+  if (value == NULL)
+    return FALSE;
+  sp_lock_take (vault, value);
+  return TRUE;
+}
+
 static gboolean
 take_meta (Load *load, const char *key, gint64 revision, GBytes *sealed, GError **error)
 {
@@ -139,6 +152,8 @@ take_meta (Load *load, const char *key, gint64 revision, GBytes *sealed, GError 
   g_autoptr (GVariant) value = NULL;
   const char *id;
 
+  if (g_str_equal (key, SP_LOCK_KEY))
+    return take_lock (vault, revision, sealed, error);
   if (!head && !g_str_equal (key, SP_VAULT_KEY)) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "there is a row meta/%s", key);
     return FALSE;

@@ -11,6 +11,8 @@
 #define SP_TABLE_REQUESTS "requests"
 #define SP_TABLE_STATE "state"
 #define SP_VAULT_KEY "vault"
+#define SP_LOCK_KEY "lock"
+#define SP_LOCK_TYPE "(ssx)"  /* who, through which notifier ("": none), when in µs */
 #define SP_VAULT_TYPE "(sux)" /* vault id, wrapping epoch, made in µs */
 
 #define SP_MAX_REQUESTS 10000u
@@ -70,8 +72,16 @@ struct _SpVault {
   char *going_agent, *going_secret; /* what an administrator's change is taking away */
   gint64 alarms_minute;             /* rate limit of alarms and refused answers */
   guint alarms;
-  GHashTable *strangers; /* notifier -> how many answers of strangers in this minute */
-  GPtrArray *infos;      /* of infos.c */
+  GHashTable *strangers;  /* notifier -> how many answers of strangers in this minute */
+  GPtrArray *infos;       /* of infos.c */
+  gint64 commands_minute; /* rate limit of what approvers ask */
+  guint commands;
+  struct {
+    char *by; /* NULL: not locked */
+    char *via;
+    gint64 since_us;
+    guint setting, clearing; /* on their way to the store */
+  } lock;
 
   gpointer opening;
 };
@@ -179,6 +189,29 @@ void sp_vault_grant_revoke (SpVault *vault, JsonObject *params, SpVaultDone done
 /* ---- verdict.c --------------------------------------------------------------------------------------------------------- */
 /* Who @person is at @notifier; NULL: nobody who is listed. */
 const SpApprover *sp_vault_approver (SpVault *vault, const char *notifier, const char *person);
+
+/* ---- lock.c ------------------------------------------------------------------------------------------------------------ */
+typedef struct {
+  const char *name;
+  const char *notifier, *person, *evidence; /* NULL: an administrator */
+} SpLockBy;
+
+void sp_lock_take (SpVault *vault, GVariant *value);
+/* FALSE: SP_PROBLEM_LOCKED. */
+gboolean sp_lock_allows (const SpVault *vault, GError **error);
+/* It is locked, and not about to be unlocked. */
+gboolean sp_lock_stands (const SpVault *vault);
+void sp_lock_set (SpVault *vault, const SpLockBy *who, SpPluginDone done, gpointer data);
+/* Whether @request has to end because of it; and end it. */
+gboolean sp_lock_ends (const SpVault *vault, const SpRequest *request);
+void sp_lock_tick (SpVault *vault, SpRequest *request);
+void sp_lock_describe (const SpVault *vault, JsonObject *into);
+void sp_vault_lock_set (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+void sp_vault_lock_clear (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+
+/* ---- request-lists.c ---------------------------------------------------------------------------------------------------- */
+/* An approval for a time that holds now. */
+gboolean sp_request_is_grant (SpVault *vault, const SpRequest *request);
 
 /* ---- alarms.c ---------------------------------------------------------------------------------------------------------- */
 /* The notifier can show @what to nobody. */

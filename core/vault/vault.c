@@ -106,6 +106,8 @@ sp_vault_free (SpVault *vault)
   g_ptr_array_unref (vault->requests);
   g_hash_table_unref (vault->state);
   g_ptr_array_unref (vault->infos);
+  g_free (vault->lock.by);
+  g_free (vault->lock.via);
   g_hash_table_unref (vault->strangers);
   g_ptr_array_unref (vault->admin_parked);
   g_hash_table_unref (vault->notify_busy);
@@ -178,6 +180,10 @@ sp_vault_arm (SpVault *vault)
 
     if (!sp_request_is_open (request) || request->busy)
       continue;
+    if (sp_lock_ends (vault, request)) {
+      next = 0;
+      break;
+    }
     /* Not further away than a minute: the wall clock may be set in the meantime. */
     left = MIN (sp_deadline_left_ms (&request->deadline, vault->clock), 60 * 1000);
     next = next < 0 ? left : MIN (next, left);
@@ -195,8 +201,10 @@ sp_vault_tick (SpVault *vault)
 
   if (!vault->open)
     return;
-  for (guint i = 0; i < live->len; i++)
+  for (guint i = 0; i < live->len; i++) {
     (void) sp_vault_expire_if_due (vault, g_ptr_array_index (live, i));
+    sp_lock_tick (vault, g_ptr_array_index (live, i));
+  }
   sp_infos_tick (vault);
   sp_vault_notify (vault);
   sp_vault_arm (vault);
@@ -209,11 +217,17 @@ sp_vault_describe (SpVault *vault, JsonObject *into)
 {
   JsonObject *audit = json_object_new ();
   g_autofree char *head = sp_journal_head_hex (vault->journal);
-  gint64 pending = 0;
+  gint64 pending = 0, grants = 0;
 
-  for (guint i = 0; i < vault->live->len; i++)
-    pending += ((SpRequest *) g_ptr_array_index (vault->live, i))->status == SP_REQUEST_PENDING;
+  for (guint i = 0; i < vault->live->len; i++) {
+    const SpRequest *request = g_ptr_array_index (vault->live, i);
+
+    pending += request->status == SP_REQUEST_PENDING;
+    grants += sp_request_is_grant (vault, request);
+  }
+  sp_lock_describe (vault, into);
   json_object_set_int_member (into, "pending", pending);
+  json_object_set_int_member (into, "grants", grants);
   json_object_set_int_member (into, "agents", g_hash_table_size (vault->tokens));
   json_object_set_int_member (into, "secrets", g_hash_table_size (vault->secrets));
   json_object_set_int_member (audit, "seq", (gint64) sp_journal_seq (vault->journal));

@@ -386,6 +386,19 @@ answer (TestVault *test, const char *notifier, const char *notice_id, const char
 }
 
 SpAnswerResult
+test_command (TestVault *test, const char *person, const char *command, char **ret_text)
+{
+  Answered answered = { 0 };
+
+  sp_vault_command (test->vault, "tg", person, command, "message 7", on_answered, &answered);
+  test_run_until_set (&answered.done);
+  if (ret_text != NULL)
+    *ret_text = g_steal_pointer (&answered.sentence);
+  g_free (answered.sentence);
+  return answered.result;
+}
+
+SpAnswerResult
 test_answer_to (TestVault *test, const char *notice_id, const char *choice, const char *person,
                 char **ret_sentence)
 {

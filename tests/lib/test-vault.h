@@ -90,5 +90,8 @@ SpAnswerResult test_answer_to (TestVault *test, const char *notice_id, const cha
 /* To the last notice with this title that @notifier has shown. */
 SpAnswerResult test_answer_at (TestVault *test, const char *notifier, const char *title,
                                const char *choice, const char *person, char **ret_sentence);
+/* What @person asks through "tg"; @ret_text: may be NULL. */
+SpAnswerResult
+test_command (TestVault *test, const char *person, const char *command, char **ret_text);
 /* How many entries of the audit log are of this kind. */
 guint test_count_events (TestVault *test, const char *event);
