@@ -96,6 +96,19 @@ answer (SpPluginClient *client, const char *notice_id, const char *choice_id, co
 }
 
 static void
+command (SpPluginClient *client, const char *person, const char *word, const char *evidence,
+         SpLinkCall *call, gpointer data)
+{
+  const SpKeeperPlugin *plugin = data;
+
+  if (plugin->slot == SP_SLOT_STORE || !plugin->keeper->unlocked)
+    refuse (call);
+  else
+    sp_vault_command (plugin->keeper->vault, sp_plugin_client_instance (client), person, word,
+                      evidence, on_answered, call);
+}
+
+static void
 alarm_raised (SpPluginClient *client, const char *what, gpointer data)
 {
   const SpKeeperPlugin *plugin = data;
@@ -110,14 +123,17 @@ state_changed (SpPluginClient *client, gpointer data)
   const SpKeeperPlugin *plugin = data;
   SpKeeper *keeper = plugin->keeper;
   const char *why = sp_plugin_client_why (client);
+  SpPluginState state = sp_plugin_client_state (client);
 
   if (why != NULL)
     g_message ("%s %s: %s", plugin->slot == SP_SLOT_STORE ? "store" : "notify",
                sp_plugin_client_instance (client), why);
   if (plugin->slot == SP_SLOT_STORE)
     sp_keeper_store_changed (keeper);
-  else if (keeper->unlocked && sp_plugin_client_state (client) == SP_PLUGIN_READY)
+  else if (keeper->unlocked && state == SP_PLUGIN_READY)
     sp_vault_notify (keeper->vault);
+  else if (keeper->unlocked && (state == SP_PLUGIN_TROUBLED || state == SP_PLUGIN_FAILED))
+    sp_vault_trouble (keeper->vault, sp_plugin_client_instance (client), why);
   sp_keeper_configure_go_on (keeper);
 }
 
@@ -126,6 +142,7 @@ static const SpPluginEvents events = { .want_process = want_process,
                                        .recall = recall,
                                        .remember = remember,
                                        .answer = answer,
+                                       .command = command,
                                        .alarm = alarm_raised,
                                        .state_changed = state_changed };
 

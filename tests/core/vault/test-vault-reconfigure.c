@@ -136,7 +136,7 @@ test_votes_stay (void)
   token = test_vault_start (test);
   made = test_create (test, token, "db");
   g_assert_cmpint (test_answer (test, "approve", "11"), ==, SP_ANSWER_COUNTED);
-  settings = with_id (test, 0, "mail", "a@b");
+  settings = with_id (test, 0, "chat", "alice");
   settings->agent_rate = 7;
   apply (test, settings);
   g_assert_cmpint (test_answer (test, "approve", "22"), ==, SP_ANSWER_TAKEN);

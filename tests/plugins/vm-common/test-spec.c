@@ -129,6 +129,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vm-common/spec/roles", test_roles);
   g_test_add_func ("/vm-common/spec/sizes", test_sizes);
   g_test_add_func ("/vm-common/spec/a-copy-is-equal-and-its-own", test_a_copy_is_equal_and_its_own);
-  g_test_add_func ("/vm-common/spec/a-shorter-one-reads-as-unset", test_a_shorter_one_reads_as_unset);
+  g_test_add_func ("/vm-common/spec/a-shorter-one-reads-as-unset",
+                   test_a_shorter_one_reads_as_unset);
   return g_test_run ();
 }
