@@ -33,6 +33,11 @@ static const SpCliOption request_list_options[] = {
 static const SpCliOption approve_options[] = {
   { "for", "TIME", FALSE, "let the approval hold for a time, as in 1h" },
 };
+static const SpCliOption answer_options[] = {
+  { "person", "P", FALSE, "who answers: an id as [approver] lists it" },
+  { "socket", "PATH", FALSE, "where the notifier hears answers, as it has told its program" },
+  { "notifier", "NAME", FALSE, "the notifier of that name, instead of --socket" },
+};
 static const SpCliOption agent_add_options[] = {
   { "write", "FILE", FALSE, "write agent.json there instead of printing the token" },
 };
@@ -266,6 +271,13 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_plugin_show },
+  { .name = "notify answer",
+    .args = "ID CHOICE --person P (--socket PATH | --notifier NAME)",
+    .help = "answer a notice that a program was told",
+    SP_CLI_OPTIONS (answer_options),
+    .min_args = 2,
+    .max_args = 2,
+    .run = sp_cli_notify_answer },
   { .name = "image check",
     .args = "FILE",
     .help = "check a qcow2 image as a takeover does",
