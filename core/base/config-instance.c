@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/option.h"
+#include "base/user.h"
 
 /* ---- the core's own keys ---------------------------------------------------------------------------- */
 
@@ -132,12 +133,16 @@ keep_own (SpConfigCheck *check, SpConfigInstance *instance, const SpConfigSectio
   const SpOptionValue *where = g_hash_table_lookup (values, "where");
   const SpOptionValue *critical = g_hash_table_lookup (values, "critical");
   const SpOptionValue *run_as = g_hash_table_lookup (values, "run-as");
+  g_autoptr (GError) error = NULL;
 
   instance->on_host = where != NULL && strcmp (where->text, "host") == 0;
   instance->critical = critical == NULL || critical->number != 0;
   if (run_as == NULL)
     return;
   instance->run_as = g_string_chunk_insert_const (check->config->strings, run_as->text);
+  if (!sp_user_exists (run_as->text, &error))
+    sp_config_complain (check->report, sp_config_section_line (section, "run-as"), "run-as: %s",
+                        error->message);
   if (!instance->on_host)
     sp_config_complain (check->report, sp_config_section_line (section, "run-as"),
                         "run-as: only a plugin with 'where = host' runs as a user of this machine");

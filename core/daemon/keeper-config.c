@@ -312,6 +312,8 @@ sp_keeper_config_start (const SpKeeperConfig *config, SpKeeper *keeper, JsonObje
 {
   SpPluginSetup setup = { 0 };
   SpKeeperPlugin *plugin;
+  gboolean on_host =
+      kind == SP_KIND_NOTIFIER && g_strcmp0 (sp_keeper_text_member (object, "where"), "host") == 0;
 
   if (slot >= SP_MAX_SLOTS) {
     sp_problem_set_invalid (error, kind_word (kind), "there are more than %u notifiers",
@@ -320,7 +322,7 @@ sp_keeper_config_start (const SpKeeperConfig *config, SpKeeper *keeper, JsonObje
   }
   if (!read_setup (config, kind, object, &setup, error))
     return NULL;
-  plugin = sp_keeper_plugin_new (keeper, slot, &setup);
+  plugin = sp_keeper_plugin_new (keeper, slot, on_host, &setup);
   plugin->critical = is_critical (object);
   plugin->marks = marks_of (&setup, object);
   if (setup.failed != NULL)

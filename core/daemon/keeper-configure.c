@@ -179,7 +179,7 @@ end_fresh (SpKeeperApply *apply)
 
   apply->fresh = g_ptr_array_new_with_free_func ((GDestroyNotify) sp_keeper_plugin_free);
   for (guint i = 0; i < fresh->len; i++)
-    sp_keeper_plugin_end (apply->keeper, ((SpKeeperPlugin *) g_ptr_array_index (fresh, i))->slot);
+    sp_keeper_plugin_end (g_ptr_array_index (fresh, i));
 }
 
 /* Consumes @error. */
@@ -226,7 +226,7 @@ exchange_notifiers (SpKeeperApply *apply)
   while (fresh->len > 0)
     g_ptr_array_add (keeper->notifiers, g_ptr_array_steal_index (fresh, 0));
   for (guint i = 0; i < before->len; i++)
-    sp_keeper_plugin_end (keeper, ((SpKeeperPlugin *) g_ptr_array_index (before, i))->slot);
+    sp_keeper_plugin_end (g_ptr_array_index (before, i));
 }
 
 static void
@@ -438,7 +438,7 @@ begin (SpKeeperApply *apply)
     SpKeeperPlugin *plugin = g_ptr_array_index (apply->suspended, i);
 
     sp_plugin_client_suspend (plugin->client);
-    sp_keeper_plugin_end (keeper, plugin->slot);
+    sp_keeper_plugin_end (plugin);
   }
   sp_keeper_configure_go_on (keeper);
 }

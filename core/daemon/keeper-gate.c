@@ -82,6 +82,8 @@ sp_keeper_unhealthy (SpKeeper *keeper)
     return NULL;
   if (!keeper->unlocked)
     return "locked";
+  if (sp_vault_is_locked (keeper->vault))
+    return "locked";
   if (sp_plugin_client_state (keeper->store->client) != SP_PLUGIN_READY)
     return "store";
   return sp_vault_can_ask (keeper->vault, NULL) ? NULL : "notifier";

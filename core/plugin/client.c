@@ -292,17 +292,23 @@ sp_plugin_client_attach (SpPluginClient *client, int fd)
 void
 sp_plugin_client_exited (SpPluginClient *client)
 {
+  sp_plugin_client_exited_because (client, NULL);
+}
+
+void
+sp_plugin_client_exited_because (SpPluginClient *client, const char *why)
+{
   if (client->phase == SP_CLIENT_IDLE)
     return;
   (void) sp_client_ref (client);
   if (client->phase == SP_CLIENT_WANTED) {
     client->retry_ms = next_backoff (client);
-    set_state (client, SP_PLUGIN_DOWN, "its process could not be started");
+    set_state (client, SP_PLUGIN_DOWN, why ? why : "its process could not be started");
   } else if (client->phase != SP_CLIENT_DYING) {
     client->phase = SP_CLIENT_DYING;
     client->retry_ms = next_backoff (client);
     drop_link (client);
-    set_state (client, SP_PLUGIN_DOWN, "its process has ended");
+    set_state (client, SP_PLUGIN_DOWN, why ? why : "its process has ended");
   }
   client->phase = SP_CLIENT_IDLE;
   if (!client->freed && !client->suspended)

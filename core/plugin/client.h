@@ -75,6 +75,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpPluginClient, sp_plugin_client_free)
 void sp_plugin_client_attach (SpPluginClient *client, int fd);
 /* The process has ended (or could not be started). */
 void sp_plugin_client_exited (SpPluginClient *client);
+/* The same, where it is known @why; NULL: it is not. */
+void sp_plugin_client_exited_because (SpPluginClient *client, const char *why);
 
 /* End the process, and ask for none until _resume(); calls wait. */
 void sp_plugin_client_suspend (SpPluginClient *client);

@@ -52,7 +52,7 @@ sp_vault_begin_change (SpRequest *request)
 void
 sp_vault_update_live (SpVault *vault, SpRequest *request)
 {
-  gboolean live = sp_request_is_open (request) || request->unsettled->len > 0;
+  gboolean live = sp_request_is_live (request);
   gboolean listed = g_ptr_array_find (vault->live, request, NULL);
 
   if (live && !listed)

@@ -105,26 +105,36 @@ is_unknown (gpointer notifier, gpointer value, gpointer settings)
   return !has_notifier (settings, notifier);
 }
 
+/* @open: what they show is still to be shown, also by those that are new. */
+static void
+fit_notifiers (const SpVaultSettings *settings, GPtrArray *unsettled, GHashTable *posted,
+               gboolean open)
+{
+  (void) g_hash_table_foreach_remove (posted, is_unknown, (gpointer) settings);
+  for (guint i = unsettled->len; i > 0; i--)
+    if (!has_notifier (settings, g_ptr_array_index (unsettled, i - 1)))
+      g_ptr_array_remove_index (unsettled, i - 1);
+  for (guint i = 0; open && i < settings->notifiers->len; i++) {
+    const char *name = g_ptr_array_index (settings->notifiers, i);
+
+    if (!g_ptr_array_find_with_equal_func (unsettled, name, g_str_equal, NULL))
+      g_ptr_array_add (unsettled, g_strdup (name));
+  }
+}
+
 void
 sp_vault_fit_request (SpVault *vault, SpRequest *request)
 {
-  GPtrArray *notifiers = vault->settings->notifiers;
+  gboolean pending = request->status == SP_REQUEST_PENDING;
 
-  (void) g_hash_table_foreach_remove (request->posted, is_unknown, vault->settings);
-  for (guint i = request->unsettled->len; i > 0; i--)
-    if (!has_notifier (vault->settings, g_ptr_array_index (request->unsettled, i - 1)))
-      g_ptr_array_remove_index (request->unsettled, i - 1);
-  if (request->status != SP_REQUEST_PENDING)
+  fit_notifiers (vault->settings, request->unsettled, request->posted, pending);
+  fit_notifiers (vault->settings, request->grant_unsettled, request->grant_posted,
+                 request->status == SP_REQUEST_APPROVED && request->grant_s > 0);
+  if (!pending)
     return;
   for (guint i = request->votes->len; i > 0; i--)
     if (approver_named (vault->settings, g_ptr_array_index (request->votes, i - 1)) == NULL)
       g_ptr_array_remove_index (request->votes, i - 1);
-  for (guint i = 0; i < notifiers->len; i++) {
-    const char *name = g_ptr_array_index (notifiers, i);
-
-    if (!g_ptr_array_find_with_equal_func (request->unsettled, name, g_str_equal, NULL))
-      g_ptr_array_add (request->unsettled, g_strdup (name));
-  }
 }
 
 static void
@@ -147,8 +157,12 @@ fit_all (SpVault *vault)
 void
 sp_vault_post_again (SpVault *vault, const char *notifier)
 {
-  for (guint i = 0; i < vault->live->len; i++)
-    g_hash_table_remove (((SpRequest *) g_ptr_array_index (vault->live, i))->posted, notifier);
+  for (guint i = 0; i < vault->live->len; i++) {
+    SpRequest *request = g_ptr_array_index (vault->live, i);
+
+    g_hash_table_remove (request->posted, notifier);
+    g_hash_table_remove (request->grant_posted, notifier);
+  }
   sp_vault_notify (vault);
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/problem.h"
 #include "base/random.h"
-#include "vault/vault-private.h"
+#include "vault/infos.h"
 
 #define SCAN_LIMIT 500
 
@@ -99,7 +99,21 @@ static const Table tables[] = {
   { SP_TABLE_VALUES, "ay", take_value },
   { SP_TABLE_REQUESTS, "a{sv}", take_request },
   { SP_TABLE_STATE, "(sss)", take_state },
+  { SP_TABLE_INFOS, SP_INFO_TYPE, sp_infos_take },
 };
+
+/* There while a person has locked the vault. */
+static gboolean
+take_lock (SpVault *vault, gint64 revision, GBytes *sealed, GError **error)
+{
+  g_autoptr (GVariant) value = sp_journal_load_row (vault->journal, SP_TABLE_META, SP_LOCK_KEY,
+                                                    revision, sealed, SP_LOCK_TYPE, error);
+
+  if (value == NULL)
+    return FALSE;
+  sp_lock_take (vault, value);
+  return TRUE;
+}
 
 static gboolean
 take_meta (Load *load, const char *key, gint64 revision, GBytes *sealed, GError **error)
@@ -109,6 +123,8 @@ take_meta (Load *load, const char *key, gint64 revision, GBytes *sealed, GError 
   g_autoptr (GVariant) value = NULL;
   const char *id;
 
+  if (g_str_equal (key, SP_LOCK_KEY))
+    return take_lock (vault, revision, sealed, error);
   if (!head && !g_str_equal (key, SP_VAULT_KEY)) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "there is a row meta/%s", key);
     return FALSE;

@@ -104,8 +104,15 @@ typedef void (*SpAnswerDone) (SpAnswerResult result, const char *sentence, gpoin
 void
 sp_vault_answer (SpVault *vault, const char *notifier, const char *notice_id, const char *choice_id,
                  const char *person, const char *evidence, SpAnswerDone done, gpointer data);
-/* Written to the audit log, at most so many a minute. */
+/* Written to the audit log, at most so many a minute, and told to the other notifiers. */
 void sp_vault_alarm (SpVault *vault, const char *notifier, const char *what);
+/* @notifier says that it can't do its work: an alarm where somebody waits for a decision. */
+void sp_vault_trouble (SpVault *vault, const char *notifier, const char *why);
+
+/* A person asks something of the vault itself: "help", "status", "pending", "grants", "lock".  @sentence: lines
+ * of plain text for that person. */
+void sp_vault_command (SpVault *vault, const char *notifier, const char *person,
+                       const char *command, const char *evidence, SpAnswerDone done, gpointer data);
 
 /* What notifiers keep: @done as in the journal. */
 void sp_vault_remember (SpVault *vault, const char *notifier, const char *key, const char *value,
@@ -117,6 +124,9 @@ GVariant *sp_vault_recall (SpVault *vault, const char *notifier); /* a{ss}, floa
 /* The calls of docs/admin-channel.md by name, with their checked params.  FALSE: no such call. */
 gboolean sp_vault_admin (SpVault *vault, const char *method, JsonObject *params, SpSecret *secret,
                          SpVaultDone done, gpointer data);
+
+/* Locked by a person, with its keys: nothing is accepted or handed out. */
+gboolean sp_vault_is_locked (const SpVault *vault);
 
 /* For status: counts and the audit head. */
 void sp_vault_describe (SpVault *vault, JsonObject *into);

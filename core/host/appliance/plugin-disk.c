@@ -328,7 +328,7 @@ collect (const SpConfigVault *vault, Collection *to, GError **error)
   if (!make_folders (to->tree, error) || !collect_plugin (vault->store, to, error))
     return FALSE;
   for (guint i = 0; i < vault->n_notifiers; i++)
-    if (!collect_notifier (vault->notifiers[i], to, error))
+    if (!vault->notifiers[i]->on_host && !collect_notifier (vault->notifiers[i], to, error))
       return FALSE;
   return collect_others (to, error) && collect_libraries (to->modules, to->tree, error);
 }

@@ -52,6 +52,15 @@ sp_service_apply_free (SpServiceApply *apply)
   g_free (apply);
 }
 
+/* Between the keeper's trying of a config and its answer it asks for processes as that config has them. */
+const SpConfigVault *
+sp_service_coming (const SpService *service)
+{
+  const SpServiceApply *apply = service->apply;
+
+  return apply != NULL && !apply->dry_run && apply->vault != NULL ? apply->vault : service->vault;
+}
+
 /* ---- the end ------------------------------------------------------------------------------------------- */
 
 static void

@@ -1,6 +1,7 @@
 /* service-private.h - what service.c (life) and service-claims.c (what the vault is told and says) share */
 #pragma once
 
+#include "host/resident/notifiers.h"
 #include "host/resident/resident.h"
 #include "host/resident/service.h"
 #include "host/resident/unlock.h"
@@ -22,6 +23,7 @@ struct _SpService {
   SpHostKeys *keys;
   SpAnchor *anchor;
   SpResident *resident;
+  SpNotifiers *notifiers; /* those with `where = host` */
   SpServiceBackend backend;
   gpointer data;
   char *trust, *acceleration, *statement, *signature;
@@ -62,9 +64,12 @@ SpConfigVault *sp_service_merge (const SpService *service, const SpConfig *confi
 void
 sp_service_apply (SpService *service, gboolean dry_run, const char *config, SpResidentAsk *ask);
 void sp_service_apply_free (SpServiceApply *apply);
+/* The vault as the keeper is about to take it; as it is where no other config is on its way. */
+const SpConfigVault *sp_service_coming (const SpService *service);
 
 /* ---- service-claims.c ------------------------------------------------------------------------------------ */
 SpResident *sp_service_resident_new (SpService *service);
+SpNotifiers *sp_service_notifiers_new (SpService *service);
 /* The statement with the approvers of @config, signed. */
 gboolean sp_service_state (const SpService *service, const SpConfig *config, char **ret_statement,
                            char **ret_signature, GError **error);

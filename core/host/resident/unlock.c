@@ -85,7 +85,9 @@ object_of_instance (const SpUnlock *unlock, const SpConfigInstance *instance, GE
   object = json_object_new ();
   json_object_set_string_member (object, "name", instance->name);
   json_object_set_string_member (object, "plugin", path);
-  json_object_set_object_member (object, "options", sp_json_object_of_strings (options));
+  json_object_set_object_member (object, "options",
+                                 instance->on_host ? json_object_new ()
+                                                   : sp_json_object_of_strings (options));
   return object;
 }
 
@@ -140,8 +142,9 @@ object_of_notifier (const SpUnlock *unlock, GVariantBuilder *secrets,
   if (instance->trouble != NULL)
     return object_of_failed (instance, instance->trouble);
   object = object_of_instance (unlock, instance, &why);
-  if (object != NULL && (!instance->on_host || set_marks (object, instance, &why)) &&
-      add_instance_secrets (secrets, instance, &why))
+  /* What runs on the host is given its secrets there, and the vault has no need of them. */
+  if (object != NULL && (instance->on_host ? set_marks (object, instance, &why)
+                                           : add_instance_secrets (secrets, instance, &why)))
     return g_steal_pointer (&object);
   if (!instance->critical)
     return object_of_failed (instance, why->message);
