@@ -35,6 +35,9 @@ sp_check_spawn (GVariant *order, int report_fd, int stdout_fd, GError **error)
   int sources[] = { report_fd, order_fd };
   GPid pid = -1;
 
+  /* A freed chunk in a thread's cache counts as used, so that nothing could be said about leaks. */
+  environment =
+      g_environ_setenv (environment, "GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", TRUE);
   if (order_fd < 0)
     return -1;
   if (!g_spawn_async_with_pipes_and_fds (
