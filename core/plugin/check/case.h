@@ -90,6 +90,8 @@ gboolean sp_check_has_verdict (SpCheck *check);
 const char *sp_check_path (SpCheck *check);   /* of the .so */
 const char *sp_check_folder (SpCheck *check); /* of this point, empty at first */
 gboolean sp_check_is_live (SpCheck *check);
+/* It is known to leave threads or processes behind. */
+gboolean sp_check_lingers (SpCheck *check);
 /* The options were made up, not given. */
 gboolean sp_check_is_made_up (SpCheck *check);
 

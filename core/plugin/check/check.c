@@ -171,10 +171,11 @@ static GVariant *
 order_of (Run *run, const SpCheckCase *point, const char *folder, gboolean second)
 {
   const SpCheckSetup *setup = run->setup;
+  gboolean lingers = run->texts[SP_RULE_THREADS]->len > 0 || run->texts[SP_RULE_CHILDREN]->len > 0;
 
-  return g_variant_ref_sink (g_variant_new ("(sssbubb@a{ss}@a{say}@as)", run->path, point->name,
-                                            folder, second, run->shape, setup->live, setup->given,
-                                            setup->options, setup->secrets, setup->people));
+  return g_variant_ref_sink (g_variant_new (
+      "(sssbubbb@a{ss}@a{say}@as)", run->path, point->name, folder, second, run->shape, setup->live,
+      setup->given, lingers, setup->options, setup->secrets, setup->people));
 }
 
 static SpCheckOutcome *

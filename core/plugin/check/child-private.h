@@ -6,7 +6,7 @@
 struct _SpCheck {
   GVariant *order;
   const char *path, *point, *folder;
-  gboolean second, live, given;
+  gboolean second, live, given, lingers;
   guint shape;
   const SpCheckCase *run;
   const SpPluginModule *module;

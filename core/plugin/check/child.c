@@ -115,6 +115,12 @@ sp_check_folder (SpCheck *check)
 }
 
 gboolean
+sp_check_lingers (SpCheck *check)
+{
+  return check->lingers;
+}
+
+gboolean
 sp_check_is_live (SpCheck *check)
 {
   return check->live;
@@ -150,19 +156,19 @@ sp_check_world (SpCheck *check)
 GVariant *
 sp_check_given_options (SpCheck *check)
 {
-  return g_variant_get_child_value (check->order, 7);
+  return g_variant_get_child_value (check->order, SP_CHECK_ORDER_OPTIONS);
 }
 
 GVariant *
 sp_check_given_secrets (SpCheck *check)
 {
-  return g_variant_get_child_value (check->order, 8);
+  return g_variant_get_child_value (check->order, SP_CHECK_ORDER_SECRETS);
 }
 
 char **
 sp_check_people (SpCheck *check)
 {
-  g_autoptr (GVariant) people = g_variant_get_child_value (check->order, 9);
+  g_autoptr (GVariant) people = g_variant_get_child_value (check->order, SP_CHECK_ORDER_PEOPLE);
 
   return g_variant_dup_strv (people, NULL);
 }
@@ -211,10 +217,10 @@ sp_check_run_beside (SpCheck *check, const char *name)
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) options = sp_check_given_options (check);
   g_autoptr (GVariant) secrets = sp_check_given_secrets (check);
-  g_autoptr (GVariant) people = g_variant_get_child_value (check->order, 9);
-  g_autoptr (GVariant) order = g_variant_ref_sink (
-      g_variant_new ("(sssbubb@a{ss}@a{say}@as)", check->path, name, check->folder, FALSE,
-                     check->shape, check->live, check->given, options, secrets, people));
+  g_autoptr (GVariant) people = g_variant_get_child_value (check->order, SP_CHECK_ORDER_PEOPLE);
+  g_autoptr (GVariant) order = g_variant_ref_sink (g_variant_new (
+      "(sssbubbb@a{ss}@a{say}@as)", check->path, name, check->folder, FALSE, check->shape,
+      check->live, check->given, check->lingers, options, secrets, people));
   pid_t pid;
   int status;
 
@@ -250,6 +256,9 @@ check_what_is_left (SpCheck *check, guint threads_before)
   g_autofree char *names = NULL;
   int children;
 
+  /* It has been blamed for that, and waiting each time would take long. */
+  if (check->lingers)
+    return;
   while ((sp_check_threads (NULL) > threads_before || sp_check_children () > 0) &&
          g_get_monotonic_time () < end)
     g_usleep (5000);
@@ -324,13 +333,15 @@ sp_plugin_check_child_main (void)
 
   if (check.order == NULL)
     return 1;
-  g_variant_get (check.order, "(&s&s&sbubba{ss}a{say}as)", &check.path, &check.point, &check.folder,
-                 &check.second, &check.shape, &check.live, &check.given, NULL, NULL, NULL);
+  g_variant_get (check.order, "(&s&s&sbubbba{ss}a{say}as)", &check.path, &check.point,
+                 &check.folder, &check.second, &check.shape, &check.live, &check.given,
+                 &check.lingers, NULL, NULL, NULL);
   check.run = find_case (check.point);
   if (check.run == NULL)
     return 1;
   sp_harden ("sp-check");
   stand_apart (&check);
+  sp_check_report (SP_CHECK_BEGINS, "");
   g_mutex_init (&check.lock);
   check.context = g_main_context_new ();
   check.loop = g_main_loop_new (NULL, FALSE);

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define N_ROWS 24
+#define N_ROWS 64
+#define VALUE_LENGTH 512
 #define MAX_BATCHES 100000u
 #define ACKNOWLEDGED "acknowledged"
 
@@ -57,7 +58,7 @@ look_for_kept (SpCheck *check)
 static gboolean
 write_numbered (SpCheckInstance *store, guint number)
 {
-  g_autofree char *text = g_strdup_printf ("%u", number);
+  g_autofree char *text = g_strdup_printf ("%-*u", VALUE_LENGTH, number);
   g_autoptr (GBytes) value = g_bytes_new (text, strlen (text));
   char keys[N_ROWS][8];
   SpWrite writes[N_ROWS];

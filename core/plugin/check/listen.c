@@ -87,6 +87,9 @@ take_line (SpCheckOutcome *outcome, const char *line)
   const char *text = line + 1;
 
   switch (line[0]) {
+  case SP_CHECK_BEGINS:
+    outcome->begun = TRUE;
+    break;
   case SP_CHECK_CALLS:
     g_free (outcome->call);
     outcome->call = g_strdup (text);
@@ -236,7 +239,12 @@ run_child (GVariant *order, guint limit_ms, const int *report, const int *said, 
   if (ended < 0)
     return NULL;
   (void) close (ended);
-  return g_steal_pointer (&outcome);
+  if (outcome->begun)
+    return g_steal_pointer (&outcome);
+  /* No code of the plugin has run. */
+  g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_INTERNAL,
+                       "a child of the suite did not begin");
+  return NULL;
 }
 
 SpCheckOutcome *

@@ -13,7 +13,7 @@ typedef struct {
   char *text;   /* of the verdict */
   char *call;   /* in which it was when it ended; NULL: in none */
   GPtrArray *blames;
-  gboolean done, hangs, timed_out;
+  gboolean begun, done, hangs, timed_out;
   int shape;        /* -1: nothing was said of it */
   GByteArray *said; /* what came on stdout; a part */
   int status;       /* as waitpid() gives it */

@@ -10,10 +10,15 @@
 #define SP_CHECK_REPORT_FD 3
 #define SP_CHECK_ORDER_FD 4
 
-/* path, point, folder, second process?, shape, live, given, options, secrets, people */
-#define SP_CHECK_ORDER_TYPE "(sssbubba{ss}a{say}as)"
+/* path, point, folder, second process?, shape, live, given, lingers, options, secrets, people */
+#define SP_CHECK_ORDER_TYPE "(sssbubbba{ss}a{say}as)"
+
+#define SP_CHECK_ORDER_OPTIONS 8
+#define SP_CHECK_ORDER_SECRETS 9
+#define SP_CHECK_ORDER_PEOPLE 10
 
 /* The lines. */
+#define SP_CHECK_BEGINS 'O'   /* the order is understood */
 #define SP_CHECK_CALLS 'C'    /* what is called now */
 #define SP_CHECK_RETURNED 'R' /* it has returned */
 #define SP_CHECK_BLAMES 'B'   /* the number of a rule, a space, what broke it */

@@ -6,6 +6,7 @@
 #include "plugin/check/case.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PROBE_MS 60000
@@ -253,7 +254,48 @@ make_initrd (SpCheck *check)
 
   (void) g_snprintf (archive, sizeof archive, "070701%s0000000b00000000TRAILER!!!", zeros);
   (void) g_file_set_contents (path, archive, sizeof archive, NULL);
+  /* Machines may run as a user of their own. */
+  (void) chmod (path, 0644);
   return path;
+}
+
+/* The calls that a life is made of, each of them twice. */
+typedef enum { CREATE, START, STOP, DESTROY } Step;
+
+static gboolean
+take_step (SpCheckInstance *vm, Step step, const SpVmSpec *spec, GError **error)
+{
+  switch (step) {
+  case CREATE:
+    return create (vm, spec, error);
+  case START:
+    return by_id (vm, "start()", vm->module->vm.start, ID, error);
+  case STOP:
+    return stop (vm, ID, error);
+  default:
+    return by_id (vm, "destroy()", vm->module->vm.destroy, ID, error);
+  }
+}
+
+static gboolean
+need_step (SpCheckInstance *vm, Step step, const SpVmSpec *spec, guint32 state)
+{
+  static const struct {
+    const char *call, *machine;
+  } words[] = { { "create()", "a machine that was created" },
+                { "start()", "a machine that was started" },
+                { "stop()", "a machine that was stopped" },
+                { "destroy()", "a machine that was destroyed" } };
+
+  for (guint i = 0; i < 2; i++) {
+    g_autoptr (GError) error = NULL;
+    gboolean ok = take_step (vm, step, spec, &error);
+
+    if (!sp_check_need (vm->check, words[step].call, ok, error) ||
+        !need_state (vm, ID, state, words[step].machine))
+      return FALSE;
+  }
+  return need_list (vm, step == DESTROY ? 0 : 1);
 }
 
 static void
@@ -263,7 +305,6 @@ check_live (SpCheck *check)
   g_autofree char *initrd = kernel != NULL ? make_initrd (check) : NULL;
   g_autoptr (SpCheckInstance) vm = kernel != NULL ? sp_check_up (check, "first") : NULL;
   SpVmSpec spec = sound_spec ();
-  g_autoptr (GError) error = NULL;
 
   if (kernel == NULL)
     sp_check_skip (check, "there is no kernel /boot/vmlinuz-… that can be read: install "
@@ -272,24 +313,9 @@ check_live (SpCheck *check)
     return;
   spec.kernel = kernel;
   spec.initrd = initrd;
-  for (guint i = 0; i < 2; i++)
-    if (!sp_check_need (check, "create()", create (vm, &spec, &error), error))
-      return;
-  if (!need_state (vm, ID, SP_VM_STOPPED, "a machine that was created") ||
-      !sp_check_need (check, "start()", by_id (vm, "start()", vm->module->vm.start, ID, &error),
-                      error) ||
-      !need_state (vm, ID, SP_VM_RUNNING, "a machine that was started") || !need_list (vm, 1))
-    return;
-  if (!sp_check_need (check, "stop()", stop (vm, ID, &error), error) ||
-      !sp_check_need (check, "a second stop()", stop (vm, ID, &error), error) ||
-      !need_state (vm, ID, SP_VM_STOPPED, "a machine that was stopped"))
-    return;
-  for (guint i = 0; i < 2; i++)
-    if (!sp_check_need (check, "destroy()",
-                        by_id (vm, "destroy()", vm->module->vm.destroy, ID, &error), error))
-      return;
-  if (need_state (vm, ID, SP_VM_ABSENT, "a machine that was destroyed"))
-    (void) need_list (vm, 0);
+  if (need_step (vm, CREATE, &spec, SP_VM_STOPPED) && need_step (vm, START, &spec, SP_VM_RUNNING) &&
+      need_step (vm, STOP, &spec, SP_VM_STOPPED))
+    (void) need_step (vm, DESTROY, &spec, SP_VM_ABSENT);
 }
 
 static const SpCheckCase cases[] = {
