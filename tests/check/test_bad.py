@@ -74,6 +74,8 @@ class Bad(unittest.TestCase):
         for name, wanted in VERDICTS.items():
             with self.subTest(name):
                 verdict = verdicts[name]
+                if wanted and "sanitizer" in verdict.skipped.get(wanted[0], ""):
+                    continue
                 self.assertEqual(list(verdict.failed), [wanted[0]] if wanted else [], verdict.out)
                 self.assertEqual(verdict.status, 1 if wanted else 0)
                 self.assertEqual(verdict.out.splitlines()[-1], f"1..{len(verdict.names)}")

@@ -197,5 +197,5 @@ SpCheckWorld *sp_check_world (SpCheck *check);
 /* Threads of this process but those that GLib keeps for itself; names of the newest in @ret_names. */
 guint sp_check_threads (char **ret_names);
 guint sp_check_descriptors (void);
-/* Children of this process; -1 where the kernel does not say. */
+/* Processes that this one has started, or that were left to it, and that run. */
 int sp_check_children (void);

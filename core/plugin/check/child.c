@@ -293,7 +293,6 @@ run_point (gpointer data)
 static GVariant *
 read_order (void)
 {
-  g_autoptr (GInputStream) stream = NULL;
   g_autoptr (GVariant) order = NULL;
   g_autoptr (GBytes) bytes = NULL;
   struct stat st;

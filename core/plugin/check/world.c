@@ -221,6 +221,20 @@ sp_check_descriptors (void)
   return n;
 }
 
+/* One that has ended and was left to init, which this process stands for. */
+static gboolean
+is_zombie (const char *pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%s/stat", pid);
+  g_autofree char *text = NULL;
+  const char *state;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return TRUE;
+  state = strrchr (text, ')');
+  return state != NULL && g_str_has_prefix (state, ") Z");
+}
+
 int
 sp_check_children (void)
 {
@@ -237,7 +251,7 @@ sp_check_children (void)
       continue;
     words = g_strsplit (g_strchomp (text), " ", -1);
     for (char **word = words; *word != NULL; word++)
-      n += **word != '\0' ? 1 : 0;
+      n += **word != '\0' && !is_zombie (*word) ? 1 : 0;
   }
   return n;
 }
