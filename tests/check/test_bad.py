@@ -55,6 +55,7 @@ VERDICTS = {
     "notify-wrong-kind": ("description/words", "it says that it is the store plugin"),
     "notify-wrong-name": ("description/words", "whose file is named notify-right-name.so"),
     "notify-wrong-ops-abi": ("description/abi", "it is built for notify ABI 7"),
+    "store-lost-update": ("store/two-writers", "one of them was lost"),
     "store-torn-write": ("store/killed", "it left a part of a batch"),
     "vm-no-inspect": ("description/calls", "it lacks the call inspect()"),
 }
