@@ -18,17 +18,20 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "api")]
 
 from lib.paths import PROGRAM  # noqa: E402
+from lib.wait import SLOW  # noqa: E402
 
 PERSON = "demo"
 # How long it waits for an answer: nobody sits there; somebody does.
 ALONE, WATCHED = 5.0, 30.0
+# How long a request may take to come: a machine may have to start.
+FIRST = 120
 MOST = 4000  # characters of a file that are shown
 
 # What an option has that must have something; PATH and SECRET are below.
 BY_TYPE = {"string": "demo", "bool": "yes", "int": "1", "duration": "1s", "size": "1M", "url": "http://127.0.0.1:9/"}
 
 
-class Refused(Exception):
+class Refused(AssertionError):
     """The notifier can't be shown."""
 
 
@@ -64,7 +67,8 @@ class OwnNotifier:
     def __init__(self, lines, answer, path, given, on_host):
         # pylint: disable=too-many-arguments,too-many-positional-arguments
         self.lines, self.answer, self.denied = lines, answer, False
-        self.vault = None
+        # What asks the vault as the admin; and whether that on which the next request waits has ended.
+        self.vault, self.over = None, lambda: False
         self.shown = {}
         self.user = pwd.getpwnam(runs_as()) if on_host and os.geteuid() == 0 else None
         self.on_host = on_host
@@ -159,6 +163,8 @@ class OwnNotifier:
     def decide(self, words):
         """The request with these words is decided: by an answer that comes through it, or by the admin."""
         request = self._find(words)
+        if request is None:
+            return None
         watched = self.answer is None
         self.lines.step("notify", f"waiting {WATCHED if watched else ALONE:.0f} s for an answer through {self.name}")
         end = time.monotonic() + (WATCHED if watched else ALONE)
@@ -185,12 +191,18 @@ class OwnNotifier:
         return self.vault("request", "list")["items"]
 
     def _find(self, words):
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            for request in self._requests():
-                if any(words in request[member] for member in ("reason", "code", "secret")):
-                    return request["id"]
+        """The newest request that has these words; it may be that the vault only begins."""
+        end = time.monotonic() + FIRST * SLOW
+        while time.monotonic() < end and not self.over():
+            try:
+                for request in self._requests():
+                    if any(words in request[member] for member in ("reason", "code", "secret")):
+                        return request["id"]
+            except AssertionError:
+                pass
             time.sleep(0.2)
+        if self.over():
+            return None
         raise Refused(f"no request with “{words}” came")
 
     def _status(self, number):

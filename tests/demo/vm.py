@@ -88,8 +88,10 @@ class Demo:
         if isinstance(self.channel, EmulatedTelegram):
             self.lines.step("host", "emulation isolates nothing; the config says allow-emulation = yes, so that this runs anywhere")
         steps = Steps(self.lines, "host", self.world.host_argv("--json", "takeover", "agent"), self.world.host_env)
+        self.channel.over = lambda: steps.process.poll() is not None
         self.channel.decide(TRIAL)
         steps.finish()
+        self.channel.over = lambda: False
 
     def approve(self):
         self.lines.head("From then on a person approves each use, asked from inside the vault VM")

@@ -11,6 +11,9 @@ struct _SpService {
   SpPluginCatalog *catalog;
   SpConfig *config;
   const SpConfigVault *vault;
+  /* Where the store is another one than the config says: that vault but for the store. */
+  SpConfigVault own_vault;
+  SpConfigInstance own_store;
   gboolean tls_required;
   SpHostKeys *keys;
   SpAnchor *anchor;

@@ -33,6 +33,8 @@ sp_service_free (SpService *service)
   sp_anchor_free (service->anchor);
   sp_host_keys_free (service->keys);
   sp_config_free (service->config);
+  g_clear_pointer (&service->own_store.options, g_variant_unref);
+  g_clear_pointer (&service->own_store.secrets, g_variant_unref);
   sp_plugin_catalog_free (service->catalog);
   if (service->lock >= 0)
     (void) close (service->lock);
@@ -66,6 +68,22 @@ read_config (SpService *service, const SpServiceSetup *setup, GError **error)
                           sp_plugin_catalog_describe, service->catalog, error);
 }
 
+/* @plugin is a constant. */
+static void
+replace_store (SpService *service, const char *plugin)
+{
+  SpConfigInstance *store = &service->own_store;
+
+  store->kind = "store";
+  store->name = store->plugin = plugin;
+  store->options = g_variant_ref_sink (g_variant_new ("a{ss}", NULL));
+  store->secrets = g_variant_ref_sink (g_variant_new ("a{ss}", NULL));
+  store->critical = TRUE;
+  service->own_vault = *service->vault;
+  service->own_vault.store = store;
+  service->vault = &service->own_vault;
+}
+
 static gboolean
 open_config (SpService *service, const SpServiceSetup *setup, GError **error)
 {
@@ -82,6 +100,8 @@ open_config (SpService *service, const SpServiceSetup *setup, GError **error)
   service->vault = sp_config_vault (service->config, setup->vault, error);
   if (service->vault == NULL)
     return FALSE;
+  if (setup->store != NULL)
+    replace_store (service, setup->store);
   service->tls_required =
       service->vault->tls_required && (service->vault->tls_given || !setup->tls_optional);
   return TRUE;
