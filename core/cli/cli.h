@@ -81,6 +81,8 @@ int sp_cli_grant_revoke (SpCli *cli, GError **error);
 int sp_cli_agent_add (SpCli *cli, GError **error);
 int sp_cli_agent_list (SpCli *cli, GError **error);
 int sp_cli_agent_revoke (SpCli *cli, GError **error);
+int sp_cli_vault_lock (SpCli *cli, GError **error);
+int sp_cli_vault_unlock (SpCli *cli, GError **error);
 int sp_cli_audit_show (SpCli *cli, GError **error);
 int sp_cli_audit_verify (SpCli *cli, GError **error);
 int sp_cli_ownership_show (SpCli *cli, GError **error);

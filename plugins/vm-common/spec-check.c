@@ -163,6 +163,10 @@ check_network (const SpVmSpec *spec, GError **error)
       return fail (error, "the name of the bridge or tap device is not 1 to %d letters and digits",
                    IFNAMSIZ - 1);
     return spec->n_forwards == 0 || fail (error, "only network = user forwards ports");
+  case SP_VM_NETWORK_NAMED:
+    return (is_word (spec->bridge, MAX_NAME) ||
+            fail (error, "the name of the network is not 1 to %d letters and digits", MAX_NAME)) &&
+           (spec->n_forwards == 0 || fail (error, "only network = user forwards ports"));
   default:
     return fail (error, "there is no network %u", spec->network);
   }

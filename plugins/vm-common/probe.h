@@ -7,8 +7,11 @@
  */
 #pragma once
 
-#include "launch.h"
+#include <secret-proxy/vm.h>
 
-/* Fills @ret_probe; remembers in @qemu what it chose. */
-gboolean
-sp_qemu_probe (SpQemu *qemu, SpVmProbe *ret_probe, GCancellable *cancellable, GError **error);
+/* Fills @ret_probe.  @program: QEMU.  @no_kvm: why KVM need not be tried; NULL: it is. */
+gboolean sp_qemu_probe (SpHost *host, const char *program, const char *no_kvm, SpVmProbe *ret_probe,
+                        GCancellable *cancellable, GError **error);
+
+/* QEMU's CPU model for @acceleration. */
+const char *sp_qemu_cpu (guint32 acceleration);

@@ -1,5 +1,5 @@
 /* test-guard.c - which exceptions the network guard is told */
-#include "guard.h"
+#include "guard-rules.h"
 
 static void
 assert_rules (const char *const *ports, const char *resolv_conf, const char *expected)
@@ -33,8 +33,8 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/vm-qemu/guard/nothing-by-default", test_nothing_by_default);
-  g_test_add_func ("/vm-qemu/guard/ports-and-resolvers-on-the-loopback",
+  g_test_add_func ("/vm-common/guard/nothing-by-default", test_nothing_by_default);
+  g_test_add_func ("/vm-common/guard/ports-and-resolvers-on-the-loopback",
                    test_ports_and_resolvers_on_the_loopback);
   return g_test_run ();
 }

@@ -103,13 +103,13 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add ("/vm-qemu/log/what-is-new-stays", Files, NULL, set_up, test_what_is_new_stays,
+  g_test_add ("/vm-common/log/what-is-new-stays", Files, NULL, set_up, test_what_is_new_stays,
               tear_down);
-  g_test_add ("/vm-qemu/log/one-write-larger-than-all", Files, NULL, set_up,
+  g_test_add ("/vm-common/log/one-write-larger-than-all", Files, NULL, set_up,
               test_one_write_larger_than_all, tear_down);
-  g_test_add ("/vm-qemu/log/it-goes-on-where-it-was", Files, NULL, set_up,
+  g_test_add ("/vm-common/log/it-goes-on-where-it-was", Files, NULL, set_up,
               test_it_goes_on_where_it_was, tear_down);
-  g_test_add ("/vm-qemu/log/a-link-is-refused", Files, NULL, set_up, test_a_link_is_refused,
+  g_test_add ("/vm-common/log/a-link-is-refused", Files, NULL, set_up, test_a_link_is_refused,
               tear_down);
   return g_test_run ();
 }

@@ -9,6 +9,10 @@
  * addresses that answer DNS. */
 #define SP_NETGUARD_RULES "SECRET_PROXY_NETGUARD"
 
+/* Set: it says nothing, as there is no such descriptor; who started the program then looks whether it is
+ * mapped.  Where it can't work the program ends all the same. */
+#define SP_NETGUARD_MUTE "SECRET_PROXY_NETGUARD_MUTE"
+
 #define SP_NETGUARD_FILE "secret-proxy-netguard.so"
 
 #define SP_NETGUARD_MAX_PORTS 64

@@ -123,12 +123,13 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/vm-qemu/spec/usual-is-taken", test_usual_is_taken);
-  g_test_add_func ("/vm-qemu/spec/names-with-a-meaning-are-refused",
+  g_test_add_func ("/vm-common/spec/usual-is-taken", test_usual_is_taken);
+  g_test_add_func ("/vm-common/spec/names-with-a-meaning-are-refused",
                    test_names_with_a_meaning_are_refused);
-  g_test_add_func ("/vm-qemu/spec/roles", test_roles);
-  g_test_add_func ("/vm-qemu/spec/sizes", test_sizes);
-  g_test_add_func ("/vm-qemu/spec/a-copy-is-equal-and-its-own", test_a_copy_is_equal_and_its_own);
-  g_test_add_func ("/vm-qemu/spec/a-shorter-one-reads-as-unset", test_a_shorter_one_reads_as_unset);
+  g_test_add_func ("/vm-common/spec/roles", test_roles);
+  g_test_add_func ("/vm-common/spec/sizes", test_sizes);
+  g_test_add_func ("/vm-common/spec/a-copy-is-equal-and-its-own", test_a_copy_is_equal_and_its_own);
+  g_test_add_func ("/vm-common/spec/a-shorter-one-reads-as-unset",
+                   test_a_shorter_one_reads_as_unset);
   return g_test_run ();
 }
