@@ -155,7 +155,7 @@ call_answered (WhCall *call, gboolean complete)
     .status = status,
     .pause = pause_of (headers),
     .signature = soup_message_headers_get_one (headers, "X-Secret-Proxy-Signature"),
-    .body = (const char *) call->buffer->data,
+    .body = call->buffer->len > 0 ? (const char *) call->buffer->data : "",
     .length = call->buffer->len,
     .complete = complete,
   };

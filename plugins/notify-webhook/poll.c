@@ -17,7 +17,7 @@
 #include "answers.h"
 #include "lines.h"
 
-#define CURSOR_KEY "cursor"
+#define CURSOR_PREFIX "cursor/"
 #define CURSOR_MAX 512u
 #define MORE_MS 200u   /* there was more than one answer could hold */
 #define HELD_MS 2000u  /* an answer waits for the core */
@@ -29,6 +29,7 @@ struct _WhPoll {
   GSource *timer;
   WhCall *call;
   char *cursor; /* NULL: from the beginning */
+  char *key;    /* of the core's memory: another address has cursors of its own */
   guint failures;
 };
 
@@ -169,7 +170,7 @@ move_cursor (WhPoll *poll, const char *cursor)
 
   if (cursor == NULL || g_strcmp0 (cursor, poll->cursor) == 0)
     return TRUE;
-  if (!poll->hook->host->api->remember (poll->hook->host, CURSOR_KEY, cursor, &error)) {
+  if (!poll->hook->host->api->remember (poll->hook->host, poll->key, cursor, &error)) {
     g_message ("how far answers were fetched could not be remembered: %s", error->message);
     return FALSE;
   }
@@ -247,17 +248,26 @@ WhPoll *
 wh_poll_new (WhHook *hook)
 {
   WhPoll *poll = g_new0 (WhPoll, 1);
+  g_autofree char *digest =
+      g_compute_checksum_for_string (G_CHECKSUM_SHA256, hook->answers_text, -1);
 
   poll->hook = hook;
-  poll->cursor = hook->host->api->recall (hook->host, CURSOR_KEY);
+  poll->key = g_strconcat (CURSOR_PREFIX, digest, NULL);
+  poll->cursor = hook->host->api->recall (hook->host, poll->key);
   poll_later (poll, 0);
   return poll;
 }
 
+/* Sooner, never later: many notices must not keep answers from being fetched. */
 void
 wh_poll_wake (WhPoll *poll)
 {
-  if (poll != NULL && poll->call == NULL && poll->failures == 0)
+  gint64 soon;
+
+  if (poll == NULL || poll->timer == NULL || poll->failures > 0)
+    return;
+  soon = g_get_monotonic_time () + poll->hook->poll_interval * G_TIME_SPAN_MILLISECOND;
+  if (g_source_get_ready_time (poll->timer) > soon)
     poll_later (poll, poll->hook->poll_interval);
 }
 
@@ -268,5 +278,6 @@ wh_poll_free (WhPoll *poll)
     return;
   wh_timer_clear (&poll->timer);
   g_free (poll->cursor);
+  g_free (poll->key);
   g_free (poll);
 }

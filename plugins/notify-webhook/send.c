@@ -245,11 +245,14 @@ wh_send_settle (WhHook *hook, const SpNotice *notice, const SpOutcome *outcome,
     JsonObject *body =
         hook->template->settled (&hook->maker, notice, outcome, place->target, delivery);
 
-    /* What refuses to be told stays as it is; its answers come too late. */
-    if (!deliver (hook, body, delivery, FALSE, cancellable, &why) &&
-        !g_error_matches (why, SP_ERROR, SP_ERROR_REFUSED)) {
-      g_propagate_error (error, g_steal_pointer (&why));
-      return FALSE;
+    if (!deliver (hook, body, delivery, FALSE, cancellable, &why)) {
+      if (!g_error_matches (why, SP_ERROR, SP_ERROR_REFUSED)) {
+        g_propagate_error (error, g_steal_pointer (&why));
+        return FALSE;
+      }
+      /* It stays as it is shown; its answers come too late. */
+      wh_hook_alarm (hook, WH_ALARM_UNREACHED, "not everybody could be told that it is decided: %s",
+                     why->message);
     }
     g_ptr_array_remove_index (record->places, 0);
   }

@@ -25,7 +25,7 @@ quorum = {quorum}
 
 [notify hook]
 plugin = webhook
-url = {url}/hook
+url = {url}
 secret = file:{secret}
 timeout = 3s
 {extra}
@@ -47,7 +47,7 @@ class WebhookCase(Case):
         vault = self.vault(None, start=False)
         if answers:
             extra += f"answers = {self.service.url}/answers\npoll-interval = 1s\n"
-        vault.configure(CONFIG.format(url=url or self.service.url, secret=vault.write("secret", SECRET + "\n"),
+        vault.configure(CONFIG.format(url=url or f"{self.service.url}/hook", secret=vault.write("secret", SECRET + "\n"),
                                       quorum=quorum, extra=extra, alice=ALICE, bob=BOB))
         self.v = vault.start()
         self.v.put("db", VALUE)
@@ -75,9 +75,10 @@ class WebhookCase(Case):
         plugin = next(p for p in self.v.admin("status")["plugins"] if p["kind"] == "notify")
         return plugin.get("why") or ""
 
-    def whole_flow(self):
+    def whole_flow(self, count=1):
+        """Asked, approved and redeemed; the answer is given when the notice has come `count` times."""
         asked = self.a.ask("db")
-        self.service.answers.append(self.service.answer_to(self.service.notice(asked), "approve"))
+        self.service.answers.append(self.service.answer_to(self.service.notice(asked, count), "approve"))
         self.wait_status(asked, "approved")
         self.assertEqual(self.a.redeem(asked["id"]).json["value"], VALUE)
         return asked
@@ -266,7 +267,6 @@ class Hostile(WebhookCase):
         self.assertIn("another secret", self.why())
         self.assertEqual(self.status(asked), "pending")
         until(lambda: self.health() == 200, "recovery", 60)
-        self.service.wait_entry("GET /answers?after=0" if self.service.answers else "GET /answers?after=0")
 
     def test_a_clock_that_is_wrong_is_named(self):
         self.service.skew = 4000
@@ -281,14 +281,14 @@ class Faults(WebhookCase):
     def test_server_errors_pass(self):
         self.hook()
         self.service.fault('"event":"notice"', answer(500, b"oops"), 2)
-        asked = self.whole_flow()
+        self.whole_flow(3)
         deliveries = {n["delivery"] for n in self.service.events("notice")}
-        self.assertEqual((len(deliveries), len(self.service.events("notice"))), (1, 3), asked)
+        self.assertEqual((len(deliveries), len(self.service.events("notice"))), (1, 3))
 
     def test_a_pause_is_kept(self):
         self.hook()
         self.service.fault('"event":"notice"', answer(429, b"slowly", Retry_After="3"))
-        self.whole_flow()
+        self.whole_flow(2)
         first, second = self.service.entries('"event":"notice"')
         self.assertGreaterEqual(second["at"] - first["at"], 3)
 
@@ -320,13 +320,12 @@ class Faults(WebhookCase):
     def test_a_body_that_does_not_end(self):
         self.hook()
         self.service.fault('"event":"notice"', answer(200, b"ok", Content_Length="10"))
-        self.whole_flow()
-        self.assertGreaterEqual(len(self.service.events("notice")), 2)
+        self.whole_flow(2)
 
     def test_a_service_that_hangs(self):
         self.hook()
-        self.service.fault('"event":"notice"', lambda entry: (None, {}, b"hang"))
-        self.whole_flow()
+        self.service.fault('"event":"notice"', lambda entry: (None, {}, b""))
+        self.whole_flow(2)
 
     def test_a_service_that_is_away_at_start(self):
         self.service.stop()
@@ -353,28 +352,18 @@ class Faults(WebhookCase):
         self.assertIn("404", self.why())
         until(lambda: self.health() == 200, "recovery", 60)
 
-    def test_the_store_fails_when_an_answer_comes(self):
-        """Covered by what is fetched again: the same list, until the core has it."""
-        self.hook()
-        asked = self.a.ask("db")
-        notice = self.service.notice(asked)
-        store = self.v.role("store sqlite") if "store sqlite" in self.v.roles() else None
-        if store is not None:
-            os.kill(store, 9)
-        self.service.answers.append(self.service.answer_to(notice, "approve"))
-        self.wait_status(asked, "approved", 40)
-
 
 class Options(WebhookCase):
-    def broken(self, words, extra="", secret=SECRET):
+    def broken(self, words, extra="", secret=SECRET, path="/hook"):
         vault = self.vault(None, start=False)
-        vault.configure(CONFIG.format(url=self.service.url, secret=vault.write("secret", secret), quorum=1,
+        vault.configure(CONFIG.format(url=self.service.url + path, secret=vault.write("secret", secret), quorum=1,
                                       extra=extra.format(home=vault.home, base=self.service.url), alice=ALICE, bob=BOB))
         vault.start()
+
         def why():
             plugin = next(p for p in vault.admin("status")["plugins"] if p["kind"] == "notify")
-            return plugin.get("why")
-        self.assertIn(words, until(why, "the reason", 20))
+            return words in plugin.get("why", "")
+        until(why, f"trouble with {words!r}", 20)
 
     def test_a_short_secret(self):
         self.broken("16 bytes", secret="too-short\n")
@@ -383,7 +372,7 @@ class Options(WebhookCase):
         self.broken("can't bring answers back", "template = slack\nanswers = {base}/answers")
 
     def test_people_who_are_no_topics(self):
-        self.broken("is no topic", "template = ntfy")
+        self.broken("is no topic", "template = ntfy", path="")
 
 
 if __name__ == "__main__":
