@@ -95,7 +95,7 @@ SpAnswerResult
 wh_answers_object (WhHook *hook, JsonNode *node, const char *evidence)
 {
   JsonObject *object = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
-  WhJudged judged = { NULL };
+  WhJudged judged = { 0 };
   SpAnswerResult result;
 
   if (object != NULL) {
@@ -145,7 +145,7 @@ wh_answers_from_reply (WhHook *hook, const WhReply *reply)
 SpAnswerResult
 wh_answers_token (WhHook *hook, const char *text, const char *evidence)
 {
-  g_auto (WhToken) token = { NULL };
+  g_auto (WhToken) token = { 0 };
   WhTokenResult what = wh_token_read (hook->maker.key, text, &token);
   WhJudged judged = { token.notice, token.choice, token.person, 0, NULL };
 

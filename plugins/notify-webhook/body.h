@@ -10,7 +10,7 @@
 
 /* What bodies are made with. */
 typedef struct {
-  GBytes *key;
+  GBytes *key; /* NULL: nothing is signed */
   const char *instance;
   const char *answers; /* where buttons send their token; NULL: no buttons */
   const char *topic;   /* of ntfy, for everybody; NULL: each person's id is one's topic */
@@ -26,7 +26,7 @@ typedef struct {
 typedef struct {
   const char *name;
   gboolean json; /* signed both ways, with deliveries and events */
-  /* @target: whom it is for; @delivery: its UUID.  What they return is to be unreffed. */
+  /* @target: whom it is for; @delivery: its UUID, for json.  What they return is to be unreffed. */
   JsonObject *(*notice) (const WhMaker *maker, const SpNotice *notice, const char *target,
                          const char *delivery);
   JsonObject *(*settled) (const WhMaker *maker, const SpNotice *notice, const SpOutcome *outcome,

@@ -33,8 +33,8 @@ static const SpOption options[] = {
   { "url", SP_OPTION_URL, SP_OPTION_REQUIRED, .help = "where notices are posted" },
   { "url-suffix", SP_OPTION_SECRET,
     .help = "what is appended to url, where that part of the address is a secret itself" },
-  { "secret", SP_OPTION_SECRET, SP_OPTION_REQUIRED,
-    .help = "the key of all signatures, shared with the service: 16 bytes or more" },
+  { "secret", SP_OPTION_SECRET,
+    .help = "the key of all signatures, 16 bytes or more; required for json, and with answers" },
   { "template", SP_OPTION_CHOICE, .fallback = "json", .choices = "json|ntfy|slack",
     .help = "what kind of service it is" },
   { "answers", SP_OPTION_URL,
@@ -135,10 +135,13 @@ take_url (SpHost *host, GBytes *suffix, GError **error)
   return NULL;
 }
 
+/* After take_addresses(): where nothing is signed, no key is needed. */
 static gboolean
 take_key (WhHook *hook, GPtrArray *hidden, GError **error)
 {
   hook->maker.key = take_secret (hook->host, "secret", hidden);
+  if (hook->maker.key == NULL && !hook->template->json && hook->answers == NULL)
+    return TRUE;
   if (hook->maker.key != NULL && g_bytes_get_size (hook->maker.key) >= WH_KEY_MIN)
     return TRUE;
   return config_error (
@@ -267,7 +270,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (WhHook, webhook_close)
 static gboolean
 take_options (WhHook *hook, GPtrArray *hidden, GError **error)
 {
-  if (!take_key (hook, hidden, error) || !take_addresses (hook, hidden, error))
+  if (!take_addresses (hook, hidden, error) || !take_key (hook, hidden, error))
     return FALSE;
   if (hook->template == &wh_template_ntfy)
     return take_ntfy (hook, error);

@@ -182,7 +182,7 @@ move_cursor (WhPoll *poll, const char *cursor)
 static void
 on_batch (WhPoll *poll, const WhReply *reply)
 {
-  Batch batch = { FALSE };
+  Batch batch = { 0 };
 
   if (poll->hook->template->json)
     take_list (poll, reply, &batch);

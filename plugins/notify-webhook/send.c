@@ -156,12 +156,13 @@ deliver (WhHook *hook, JsonObject *object, const char *delivery, gboolean may_an
   return FALSE;
 }
 
+/* NULL where the form has none. */
 static char *
 delivery_of (WhHook *hook, const char *event, const char *notice, const char *target)
 {
   g_autofree char *id = g_strdup_printf ("%s\n%s", notice, target);
 
-  return wh_delivery (hook->maker.key, event, id);
+  return hook->template->json ? wh_delivery (hook->maker.key, event, id) : NULL;
 }
 
 /* ---- post ------------------------------------------------------------------------------------------------- */

@@ -1,14 +1,17 @@
 """notify-webhook with a signed JSON service: whole flows, and answers that must decide nothing."""
+import hashlib
+import hmac
 import json
 import os
 import select
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
 from lib.case import Case
-from lib.paths import DOCS
+from lib.paths import DOCS, TREE
 from lib.wait import SLOW, until
 from lib.webhook import JsonService, answer
 
@@ -36,6 +39,15 @@ hook = {alice}
 [approver bob]
 hook = {bob}
 """
+
+
+def readme_check():
+    """The function that the README gives to verify an event."""
+    with open(os.path.join(TREE, "plugins", "notify-webhook", "README.md"), encoding="utf-8") as file:
+        code = file.read().split("```python\n")[1].split("```")[0]
+    names = {"hmac": hmac, "hashlib": hashlib, "time": time}
+    exec(code, names)  # pylint: disable=exec-used
+    return names["is_ours"]
 
 
 class WebhookCase(Case):
@@ -97,6 +109,7 @@ class Flows(WebhookCase):
         reason = next(f for f in notice["fields"] if f["label"] == "Reason")
         self.assertEqual((reason["value"], reason["origin"]), ("to <migrate> & \"test\"", "agent"))
         entry = self.service.entries('"event":"notice"')[0]
+        self.assertTrue(readme_check()(SECRET.encode(), entry["headers"]["x-secret-proxy-signature"], entry["body"]))
         self.assertEqual(entry["headers"]["x-secret-proxy-delivery"], notice["delivery"])
         told = until(lambda: self.service.events("answered", id=notice["id"]), "the result")[0]
         self.assertEqual((told["result"], told["person"]), ("taken", ALICE))
@@ -353,11 +366,34 @@ class Faults(WebhookCase):
         until(lambda: self.health() == 200, "recovery", 60)
 
 
+class Tls(WebhookCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.pair = [os.path.join(folder.name, name) for name in ("cert.pem", "key.pem")]
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+                        self.pair[1], "-out", self.pair[0]], check=True, stderr=subprocess.DEVNULL)
+        self.service = JsonService(SECRET, ALICE, self.pair).start()
+        self.addCleanup(self.service.stop)
+
+    def test_a_certificate_that_is_configured(self):
+        self.hook(extra=f"ca-file = {self.pair[0]}\n")
+        self.whole_flow()
+
+    def test_an_unknown_certificate(self):
+        self.hook()
+        until(lambda: self.health() == 503, "trouble", 20)
+        self.assertIn("ertificate", self.why())
+        self.assertEqual(self.service.log, [])
+
+
 class Options(WebhookCase):
     def broken(self, words, extra="", secret=SECRET, path="/hook"):
         vault = self.vault(None, start=False)
-        vault.configure(CONFIG.format(url=self.service.url + path, secret=vault.write("secret", secret), quorum=1,
-                                      extra=extra.format(home=vault.home, base=self.service.url), alice=ALICE, bob=BOB))
+        text = CONFIG.format(url=self.service.url + path, secret=vault.write("secret", secret or "-"), quorum=1,
+                             extra=extra.format(base=self.service.url), alice=ALICE, bob=BOB)
+        vault.configure(text if secret else text.replace("\nsecret =", "\n#"))
         vault.start()
 
         def why():
@@ -367,6 +403,25 @@ class Options(WebhookCase):
 
     def test_a_short_secret(self):
         self.broken("16 bytes", secret="too-short\n")
+
+    def test_no_secret(self):
+        self.broken("16 bytes", secret=None)
+
+    def test_the_token_stays_with_the_service(self):
+        other = JsonService(SECRET, ALICE).start()
+        self.addCleanup(other.stop)
+        token = os.path.join(self.service_home(), "token")
+        self.hook(answers=False, extra=f"token = file:{token}\nanswers = {other.url}/answers\npoll-interval = 1s\n")
+        posted, fetched = self.service.wait_entry("ping"), other.wait_entry("GET")
+        self.assertEqual(posted["headers"].get("authorization"), "Bearer tk-12345")
+        self.assertNotIn("authorization", fetched["headers"])
+
+    def service_home(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        with open(os.open(os.path.join(folder.name, "token"), os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+            file.write("tk-12345\n")
+        return folder.name
 
     def test_slack_brings_no_answers(self):
         self.broken("can't bring answers back", "template = slack\nanswers = {base}/answers")

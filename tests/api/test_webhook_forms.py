@@ -21,7 +21,6 @@ quorum = {quorum}
 plugin = webhook
 template = {template}
 url = {url}
-secret = file:{secret}
 {extra}
 
 [approver alice]
@@ -33,8 +32,8 @@ BOTH = CONFIG + "\n[approver bob]\nhook = {bob}\n"
 class FormCase(Case):
     def open(self, template, url, extra, quorum=1, config=BOTH):
         vault = self.vault(None, start=False)
-        vault.configure(config.format(template=template, url=url, secret=vault.write("secret", SECRET + "\n"), quorum=quorum,
-                                      extra=extra.format(home=vault.home), alice=ALICE, bob=BOB))
+        extra = extra.format(secret=vault.write("secret", SECRET + "\n"))
+        vault.configure(config.format(template=template, url=url, quorum=quorum, extra=extra, alice=ALICE, bob=BOB))
         self.v = vault.start()
         self.v.put("db", VALUE, "--grant-max", "1h")
         self.v.put("coded", VALUE, "--confirm", "code")
@@ -60,7 +59,7 @@ class NtfyCase(FormCase):
 
     def start(self, extra="", path="/", answers=True, **more):
         if answers:
-            extra += f"\nanswers = {self.ntfy.url}/{INBOX}\npoll-interval = 1s\n"
+            extra += f"answers = {self.ntfy.url}/{INBOX}\npoll-interval = 1s\nsecret = file:{{secret}}\n"
         return self.open("ntfy", self.ntfy.url + path, extra, **more)
 
     def read_on(self):

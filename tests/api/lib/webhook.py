@@ -8,6 +8,7 @@ import hmac
 import json
 import re
 import secrets
+import ssl
 import sys
 import threading
 import time
@@ -59,7 +60,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request, client_address):
         """The vault hangs up when it has seen enough."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
+        if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):
             super().handle_error(request, client_address)
 
 
@@ -71,13 +72,18 @@ def answer(status, body=b"", **headers):
 class Service:
     """An HTTP server on a port that it keeps; stop() and start() make an outage."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
+        self.tls = tls  # (certificate, key): files
         self.lock, self.log, self.faults = threading.RLock(), [], []
         self.released, self.server, self.port = threading.Event(), None, 0
 
     def start(self):
         self.released.clear()
         self.server = _Server(("127.0.0.1", self.port), _Handler)
+        if self.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.server.service, self.port = self, self.server.server_port
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
@@ -91,7 +97,7 @@ class Service:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def fault(self, part, what, times=1):
         """The next `times` requests with `part` in their method, path or body are served by `what`."""
@@ -117,8 +123,8 @@ class Service:
 class JsonService(Service):
     """Template json. `decide`: what to answer a notice with at once: a function of it that gives a choice."""
 
-    def __init__(self, secret, person):
-        super().__init__()
+    def __init__(self, secret, person, tls=None):
+        super().__init__(tls)
         self.secret, self.person = secret.encode(), person
         self.decide, self.answers, self.skew = None, [], 0
 

@@ -100,7 +100,7 @@ test_ntfy_buttons (void)
   for (guint i = 0; i < 3; i++) {
     JsonObject *action = json_array_get_object_element (actions, i);
     const char *text = json_object_get_string_member (action, "body");
-    g_auto (WhToken) token = { NULL };
+    g_auto (WhToken) token = { 0 };
 
     g_assert_cmpstr (json_object_get_string_member (action, "url"), ==, maker.answers);
     g_assert_cmpint (wh_token_read (key, text, &token), ==, WH_TOKEN_GOOD);

@@ -126,7 +126,7 @@ test_token (void)
 {
   g_autoptr (GBytes) key = key_new ();
   g_autofree char *text = token_new (key);
-  g_auto (WhToken) token = { NULL };
+  g_auto (WhToken) token = { 0 };
 
   g_assert_cmpstr (text, ==, TOKEN_START "285d653c1c34b7a64ace65a5a268fbbe");
   g_assert_cmpint (wh_token_read (key, text, &token), ==, WH_TOKEN_GOOD);
@@ -146,7 +146,7 @@ test_token_changed_anywhere (void)
   for (gsize i = strlen ("sp1."); i < strlen (text); i++) {
     g_autofree char *forged = g_strdup (text);
     g_autofree char *cut = g_strndup (text, i);
-    g_auto (WhToken) token = { NULL };
+    g_auto (WhToken) token = { 0 };
 
     forged[i] = forged[i] == 'a' ? 'b' : 'a';
     g_assert_cmpint (wh_token_read (key, forged, &token), ==, WH_TOKEN_FORGED);
@@ -161,7 +161,7 @@ test_token_of_another_secret (void)
   g_autoptr (GBytes) key = key_new ();
   g_autoptr (GBytes) other = g_bytes_new_static ("correct-horse-battery-stapl3", 28);
   g_autofree char *text = token_new (other);
-  g_auto (WhToken) token = { NULL };
+  g_auto (WhToken) token = { 0 };
 
   g_assert_cmpint (wh_token_read (key, text, &token), ==, WH_TOKEN_FORGED);
 }
@@ -172,7 +172,7 @@ test_no_token (void)
   g_autoptr (GBytes) key = key_new ();
   g_autofree char *dots = g_strnfill (5000, '.');
   g_autofree char *many = g_strconcat ("sp1.", dots, NULL);
-  g_auto (WhToken) token = { NULL };
+  g_auto (WhToken) token = { 0 };
 
   g_assert_cmpint (wh_token_read (key, "", &token), ==, WH_TOKEN_NONE);
   g_assert_cmpint (wh_token_read (key, "hello", &token), ==, WH_TOKEN_NONE);
@@ -190,7 +190,7 @@ test_token_parts_stay_apart (void)
   WhToken two = { (char *) "a", (char *) "b.c", (char *) "d.", 0 };
   g_autofree char *first = wh_token_make (key, &one);
   g_autofree char *second = wh_token_make (key, &two);
-  g_auto (WhToken) token = { NULL };
+  g_auto (WhToken) token = { 0 };
 
   g_assert_cmpstr (first, !=, second);
   g_assert_cmpint (wh_token_read (key, first, &token), ==, WH_TOKEN_GOOD);
