@@ -68,11 +68,12 @@ static gboolean
 on_turn (gpointer data)
 {
   WhProbe *probe = data;
+  gint64 pause = (probe->hook->send_after - g_get_monotonic_time ()) / G_TIME_SPAN_MILLISECOND;
 
   wh_timer_clear (&probe->timer);
-  /* What is being sent finds out by itself. */
-  if (probe->hook->sending > 0)
-    probe_later (probe, REST_MS);
+  /* What is being sent finds out by itself; and a pause is one for all. */
+  if (probe->hook->sending > 0 || pause > 0)
+    probe_later (probe, (guint) MAX (pause, (gint64) REST_MS));
   else
     probe->call = ask (probe);
   return G_SOURCE_REMOVE;
