@@ -191,23 +191,23 @@ class Flows(WebhookCase):
 
 
 class Lines:
+    """What a program has written; lines are found in whatever order they came."""
+
     def __init__(self, pipe):
-        self.pipe, self.rest = pipe, b""
+        self.pipe, self.text = pipe, b""
 
     def until(self, words, timeout=20):
         end = time.monotonic() + timeout * SLOW
         while True:
-            *lines, self.rest = self.rest.split(b"\n")
-            for number, line in enumerate(lines):
+            for line in self.text.split(b"\n")[:-1]:
                 if words.encode() in line:
-                    self.rest = b"\n".join([*lines[number + 1:], self.rest])
                     return line.decode()
             if not select.select([self.pipe], [], [], max(0, end - time.monotonic()))[0]:
-                raise AssertionError(f"no line with {words!r}")
+                raise AssertionError(f"no line with {words!r} in {self.text!r}")
             data = os.read(self.pipe.fileno(), 4096)
             if not data:
                 raise AssertionError(f"it ended without a line with {words!r}")
-            self.rest += data
+            self.text += data
 
 
 class Hostile(WebhookCase):
