@@ -8,6 +8,7 @@
  * approver, under the same id.
  */
 #include "base/problem.h"
+#include "vault/infos.h"
 #include "vault/vault-private.h"
 
 typedef struct {
@@ -163,6 +164,7 @@ sp_vault_post_again (SpVault *vault, const char *notifier)
     g_hash_table_remove (request->posted, notifier);
     g_hash_table_remove (request->grant_posted, notifier);
   }
+  sp_infos_post_again (vault, notifier);
   sp_vault_notify (vault);
 }
 
@@ -189,6 +191,7 @@ on_committed (const GError *error, gpointer data)
     vault->settings = g_steal_pointer (&op->settings);
     op->settings = before;
     fit_all (vault);
+    sp_infos_tick (vault);
   }
   /* The notifiers of the new settings are there from here on. */
   op->done (error, op->data);
