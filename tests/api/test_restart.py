@@ -1,10 +1,12 @@
 """A vault that ends and starts again, orderly or not, is the vault that it was."""
 import os
+import pty
 import shutil
 import signal
 import unittest
 
 from lib.case import ALICE, Case, TelegramCase, can, is_root
+from lib.paths import PROGRAM
 from lib.wait import until
 
 
@@ -106,12 +108,26 @@ class Changes(Case):
 
 class Ends(Case):
     def test_nothing_runs_on(self):
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
             vault = self.vault()
             self.assertGreaterEqual(len(vault.all_processes()), 5)
             vault.end(number)  # looks that all of them end
             if number != signal.SIGKILL:
                 self.assertFalse(os.path.exists(vault.folder + "/admin.sock"))
+
+    def test_with_its_terminal(self):
+        """Without one SIGHUP means something else: test_apply.py."""
+        vault = self.vault(start=False)
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execv(PROGRAM, [PROGRAM, "--config", vault.config_path, "local", vault.folder, "--port", "0"])
+        with os.fdopen(terminal, "rb", buffering=0) as output:
+            seen = b""
+            while b'"ready":true' not in seen:
+                seen += output.read(4096)
+            os.kill(pid, signal.SIGHUP)
+            _, status = until(lambda: (lambda done: done if done[0] else None)(os.waitpid(pid, os.WNOHANG)), "its end", 20)
+        self.assertEqual(status, 0)
 
     def test_only_one_runs_in_a_folder(self):
         vault = self.vault()

@@ -205,6 +205,7 @@ test_shown_again (void)
   g_autoptr (TestReply) made = test_create (test, token, "db");
   guint before;
 
+  test_assert_ok (made);
   test_drain ();
   before = test_ports_n_notices (test->ports, FALSE);
   sp_vault_post_again (test->vault, "tg");
@@ -250,6 +251,7 @@ test_store_fails (void)
   g_autoptr (TestReply) made = test_create (test, token, "db");
   Applied applied = { 0 };
 
+  test_assert_ok (made);
   test_drain ();
   test_ports_fail_writes (test->ports, TEST_FAULT_NO_EFFECT, 1);
   sp_vault_reconfigure (test->vault, without_bob (test), "people", on_applied, &applied);
