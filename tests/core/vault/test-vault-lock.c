@@ -202,8 +202,7 @@ test_after_a_restart (void)
   g_autoptr (TestVault) test = test_vault_new ();
   g_autofree char *token = test_vault_start (test);
   g_autofree char *grant = test_approved (test, token, "db", 3600);
-  g_autofree char *params = g_strdup_printf ("{\"id\":\"%s\"}", grant);
-  g_autoptr (TestReply) made = NULL, revoke = NULL;
+  g_autoptr (TestReply) made = NULL, clear = NULL;
 
   test_drain ();
   /* The lock is written, but the end of the grant is not. */
@@ -211,8 +210,8 @@ test_after_a_restart (void)
   test_ports_fail_writes (test->ports, TEST_FAULT_NO_EFFECT, 1);
   test_drain ();
   assert_get (test, token, grant, "approved");
-  revoke = test_admin (test, "lock.clear", "{}");
-  test_assert_problem (revoke, SP_PROBLEM_CONFLICT);
+  clear = test_admin (test, "lock.clear", "{}");
+  test_assert_problem (clear, SP_PROBLEM_CONFLICT);
   test_vault_reopen (test);
   g_assert_true (sp_vault_is_locked (test->vault));
   settle_down (test);
