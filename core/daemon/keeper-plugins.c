@@ -6,6 +6,8 @@
 #include "daemon/keeper-private.h"
 
 #define START_US (10 * G_USEC_PER_SEC)
+/* A plugin has two seconds to stop. */
+#define END_MS 3000u
 
 /* ---- what plugin hosts want --------------------------------------------------------------------------- */
 
@@ -14,7 +16,11 @@ want_process (SpPluginClient *client, gpointer data)
 {
   const SpKeeperPlugin *plugin = data;
 
-  (void) sp_control_send (plugin->keeper->control, SP_CONTROL_START, plugin->slot, -1);
+  plugin->keeper->processes[plugin->slot] = TRUE;
+  if (plugin->on_host)
+    sp_keeper_tunnels_start (plugin->keeper->tunnels, client);
+  else
+    (void) sp_control_send (plugin->keeper->control, SP_CONTROL_START, plugin->slot, -1);
 }
 
 static void
@@ -22,7 +28,10 @@ kill_process (SpPluginClient *client, gpointer data)
 {
   const SpKeeperPlugin *plugin = data;
 
-  (void) sp_control_send (plugin->keeper->control, SP_CONTROL_KILL, plugin->slot, -1);
+  if (plugin->on_host)
+    sp_keeper_tunnels_kill (plugin->keeper->tunnels, client);
+  else
+    (void) sp_control_send (plugin->keeper->control, SP_CONTROL_KILL, plugin->slot, -1);
 }
 
 static GVariant *
@@ -125,6 +134,7 @@ state_changed (SpPluginClient *client, gpointer data)
     sp_vault_notify (keeper->vault);
   else if (keeper->unlocked && (state == SP_PLUGIN_TROUBLED || state == SP_PLUGIN_FAILED))
     sp_vault_trouble (keeper->vault, sp_plugin_client_instance (client), why);
+  sp_keeper_configure_go_on (keeper);
 }
 
 static const SpPluginEvents events = { .want_process = want_process,
@@ -137,13 +147,15 @@ static const SpPluginEvents events = { .want_process = want_process,
                                        .state_changed = state_changed };
 
 SpKeeperPlugin *
-sp_keeper_plugin_new (SpKeeper *keeper, guint slot, const SpPluginSetup *setup)
+sp_keeper_plugin_new (SpKeeper *keeper, guint slot, gboolean on_host, const SpPluginSetup *setup)
 {
   SpKeeperPlugin *plugin = g_new0 (SpKeeperPlugin, 1);
 
   plugin->keeper = keeper;
   plugin->slot = slot;
+  plugin->on_host = on_host;
   plugin->plugin = g_strdup (setup->path);
+  plugin->critical = TRUE;
   plugin->client = sp_plugin_client_new (setup, &events, plugin);
   return plugin;
 }
@@ -153,9 +165,78 @@ sp_keeper_plugin_free (SpKeeperPlugin *plugin)
 {
   if (plugin == NULL)
     return;
+  /* The host lets no other begin before this one's process has ended. */
+  if (plugin->on_host) {
+    sp_keeper_tunnels_forget (plugin->keeper->tunnels, plugin->client);
+    sp_keeper_slot_ended (plugin->keeper, plugin->slot);
+  }
   sp_plugin_client_free (plugin->client);
+  g_clear_pointer (&plugin->marks, g_hash_table_unref);
   g_free (plugin->plugin);
   g_free (plugin);
+}
+
+/* ---- places ---------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  SpKeeper *keeper;
+  guint slot;
+} Place;
+
+static gboolean
+on_overdue (gpointer data)
+{
+  const Place *place = data;
+
+  place->keeper->killers[place->slot] = 0;
+  (void) sp_control_send (place->keeper->control, SP_CONTROL_KILL, place->slot, -1);
+  return G_SOURCE_REMOVE;
+}
+
+void
+sp_keeper_plugin_end (SpKeeperPlugin *plugin)
+{
+  SpKeeper *keeper = plugin->keeper;
+  guint slot = plugin->slot;
+  const Place place = { keeper, slot };
+
+  if (plugin->on_host)
+    sp_keeper_tunnels_end (keeper->tunnels, plugin->client);
+  if (plugin->on_host || !keeper->processes[slot] || keeper->killers[slot] != 0)
+    return;
+  keeper->killers[slot] = g_timeout_add_full (G_PRIORITY_DEFAULT, END_MS, on_overdue,
+                                              g_memdup2 (&place, sizeof place), g_free);
+}
+
+void
+sp_keeper_slot_ended (SpKeeper *keeper, guint slot)
+{
+  keeper->processes[slot] = FALSE;
+  g_clear_handle_id (&keeper->killers[slot], g_source_remove);
+}
+
+void
+sp_keeper_hosted_ended (const SpPluginClient *client, gpointer data)
+{
+  SpKeeper *keeper = data;
+
+  for (guint slot = SP_SLOT_NOTIFIERS; slot < SP_MAX_SLOTS; slot++) {
+    const SpKeeperPlugin *plugin =
+        keeper->processes[slot] ? sp_keeper_plugin_in_slot (keeper, slot) : NULL;
+
+    if (plugin != NULL && plugin->client == client)
+      sp_keeper_slot_ended (keeper, slot);
+  }
+  sp_keeper_configure_go_on (keeper);
+}
+
+guint
+sp_keeper_free_slot (SpKeeper *keeper)
+{
+  for (guint slot = SP_SLOT_NOTIFIERS; slot < SP_MAX_SLOTS; slot++)
+    if (!keeper->processes[slot] && sp_keeper_plugin_in_slot (keeper, slot) == NULL)
+      return slot;
+  return 0;
 }
 
 SpKeeperPlugin *
@@ -163,9 +244,13 @@ sp_keeper_plugin_in_slot (SpKeeper *keeper, guint slot)
 {
   if (slot == SP_SLOT_STORE)
     return keeper->store;
-  if (slot < SP_SLOT_NOTIFIERS || slot - SP_SLOT_NOTIFIERS >= keeper->notifiers->len)
-    return NULL;
-  return g_ptr_array_index (keeper->notifiers, slot - SP_SLOT_NOTIFIERS);
+  for (guint i = 0; i < keeper->notifiers->len; i++) {
+    SpKeeperPlugin *plugin = g_ptr_array_index (keeper->notifiers, i);
+
+    if (plugin->slot == slot)
+      return plugin;
+  }
+  return sp_keeper_configure_in_slot (keeper, slot);
 }
 
 /* ---- the vault's ports --------------------------------------------------------------------------------------- */

@@ -30,7 +30,6 @@ static gboolean
 may_ask (SpAgentOp *op, const SpStoredSecret *secret, GError **error)
 {
   SpVault *vault = op->vault;
-  guint notifiers = vault->settings->notifiers->len, usable = 0;
 
   if (!sp_lock_allows (vault, error))
     return FALSE;
@@ -52,15 +51,7 @@ may_ask (SpAgentOp *op, const SpStoredSecret *secret, GError **error)
         error, 30, "%u requests wait for a decision already, of all agents", SP_MAX_PENDING);
     return FALSE;
   }
-  for (guint i = 0; i < notifiers; i++)
-    usable += vault->ports->usable (vault->ports->port,
-                                    g_ptr_array_index (vault->settings->notifiers, i));
-  if (notifiers > 0 && usable == 0) {
-    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_NOTIFIER,
-                         "no approver can be reached; ask again later");
-    return FALSE;
-  }
-  return TRUE;
+  return sp_vault_can_ask (vault, error);
 }
 
 static gboolean

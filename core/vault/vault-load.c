@@ -55,33 +55,6 @@ take_secret (SpVault *vault, GVariant *value, GError **error)
   return TRUE;
 }
 
-/* A notifier that is no longer configured will never settle anything. */
-static void
-drop_unknown_notifiers (SpVault *vault, GPtrArray *unsettled)
-{
-  for (guint i = unsettled->len; i > 0; i--)
-    if (!g_ptr_array_find_with_equal_func (vault->settings->notifiers,
-                                           g_ptr_array_index (unsettled, i - 1), g_str_equal, NULL))
-      g_ptr_array_remove_index (unsettled, i - 1);
-}
-
-/* Nor does a vote count of someone who is no longer an approver. */
-static void
-drop_unknown_votes (SpVault *vault, SpRequest *request)
-{
-  for (guint i = request->votes->len; i > 0; i--) {
-    const char *name = g_ptr_array_index (request->votes, i - 1);
-    gboolean listed = FALSE;
-
-    for (guint j = 0; j < vault->settings->approvers->len; j++)
-      listed = listed ||
-               g_str_equal (
-                   ((SpApprover *) g_ptr_array_index (vault->settings->approvers, j))->name, name);
-    if (!listed)
-      g_ptr_array_remove_index (request->votes, i - 1);
-  }
-}
-
 static gboolean
 take_request (SpVault *vault, GVariant *value, GError **error)
 {
@@ -89,9 +62,7 @@ take_request (SpVault *vault, GVariant *value, GError **error)
 
   if (request == NULL)
     return FALSE;
-  drop_unknown_notifiers (vault, request->unsettled);
-  drop_unknown_notifiers (vault, request->grant_unsettled);
-  drop_unknown_votes (vault, request);
+  sp_vault_fit_request (vault, request);
   sp_deadline_rebase (&request->deadline, vault->clock);
   vault->next_number = MAX (vault->next_number, request->number + 1);
   sp_vault_add_request (vault, request);

@@ -47,6 +47,7 @@ typedef struct {
 
 struct _SpVault {
   SpVaultSettings *settings;
+  const SpVaultSettings *coming; /* on their way to the store; NULL: none */
   const SpVaultPorts *ports;
   const SpClock *clock;
   SpKeys *keys;
@@ -112,6 +113,8 @@ void sp_vault_change (SpVault *vault, SpRequest *request, SpRequest *next, SpTxn
 void sp_vault_put_request (SpTxn *txn, const SpRequest *request);
 void sp_vault_begin_change (SpRequest *request);
 void sp_vault_end_change (SpVault *vault, SpRequest *request, const SpRequest *next);
+/* It is listed as live, or not, as it now is. */
+void sp_vault_update_live (SpVault *vault, SpRequest *request);
 /* It has run out and no one has said so yet: say so.  TRUE: it had, and is busy now. */
 gboolean sp_vault_expire_if_due (SpVault *vault, SpRequest *request);
 /* TRUE: nothing is on its way for @request, and it has not run out.  FALSE without @error: @func is
@@ -132,6 +135,14 @@ gboolean sp_ending_collect (SpEnding *ending, SpVault *vault, gboolean by_secret
 /* They end with @txn; sp_ending_finish() when it was committed or has failed. */
 void sp_ending_add (SpEnding *ending, SpVault *vault, SpTxn *txn, const char *why);
 void sp_ending_finish (SpEnding *ending, SpVault *vault, const GError *error);
+
+/* ---- reconfigure.c ------------------------------------------------------------------------------------------- */
+/* Votes, and who shows it, as the settings have it: who is not in them any more does not count; a pending one
+ * is shown by every notifier. */
+void sp_vault_fit_request (SpVault *vault, SpRequest *request);
+/* The approver who is @person at @notifier; NULL: nobody who may decide. */
+const SpApprover *sp_vault_approver (SpVault *vault, const char *notifier, const char *person);
+guint sp_vault_quorum (const SpVault *vault);
 
 /* ---- agents.c ------------------------------------------------------------------------------------------------ */
 SpAgent *sp_agent_from_variant (GVariant *value, GError **error);
@@ -185,10 +196,6 @@ void sp_vault_request_deny (SpVault *vault, JsonObject *params, SpVaultDone done
 void sp_vault_request_list (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 void sp_vault_grant_list (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 void sp_vault_grant_revoke (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
-
-/* ---- verdict.c --------------------------------------------------------------------------------------------------------- */
-/* Who @person is at @notifier; NULL: nobody who is listed. */
-const SpApprover *sp_vault_approver (SpVault *vault, const char *notifier, const char *person);
 
 /* ---- lock.c ------------------------------------------------------------------------------------------------------------ */
 typedef struct {

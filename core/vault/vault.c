@@ -35,6 +35,7 @@ sp_vault_settings_new (void)
   settings->agent_rate = 100;
   settings->agent_pending = 32;
   settings->notifiers = g_ptr_array_new_with_free_func (g_free);
+  settings->optional = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   settings->approvers = g_ptr_array_new_with_free_func (approver_free);
   return settings;
 }
@@ -47,6 +48,7 @@ sp_vault_settings_free (SpVaultSettings *settings)
   g_free (settings->vault_id);
   g_clear_pointer (&settings->master, sp_secret_unref);
   g_ptr_array_unref (settings->notifiers);
+  g_hash_table_unref (settings->optional);
   g_ptr_array_unref (settings->approvers);
   g_free (settings->anchor_head);
   g_free (settings);

@@ -39,6 +39,7 @@ typedef struct {
   guint agent_rate;     /* calls a second; the burst is twice that */
   guint agent_pending;  /* open requests of one agent that nobody has decided */
   GPtrArray *notifiers; /* names */
+  GHashTable *optional; /* those of them that the vault serves without */
   GPtrArray *approvers; /* SpApprover */
   guint64 anchor_seq;   /* 0: none */
   char *anchor_head;    /* hex */
@@ -63,6 +64,19 @@ gboolean sp_vault_is_idle (const SpVault *vault);
 void sp_vault_tick (SpVault *vault);
 /* Notices are posted and settled; called when a notifier came (back) to life. */
 void sp_vault_notify (SpVault *vault);
+/* SP_PROBLEM_NOTIFIER where a notifier that it does not serve without can't be used, or those that can
+ * reach fewer people than must agree. */
+gboolean sp_vault_can_ask (const SpVault *vault, GError **error);
+
+/* What @settings would change but for the notifiers, as texts for people: names and keys, never values. */
+void sp_vault_compare (const SpVault *vault, const SpVaultSettings *settings, GPtrArray *changes);
+/* Other people, notifiers and limits; @settings is consumed, and nothing else of it counts.  @changes:
+ * for the audit log.  @done: with SP_PROBLEM_STORE nothing has changed; otherwise the new ones hold from
+ * then on, and the ports must lead to their notifiers when it returns. */
+void sp_vault_reconfigure (SpVault *vault, SpVaultSettings *settings, const char *changes,
+                           SpPluginDone done, gpointer data);
+/* @notifier was opened anew: show it what is pending. */
+void sp_vault_post_again (SpVault *vault, const char *notifier);
 
 /* ---- agents ------------------------------------------------------------------------------------------- */
 

@@ -75,18 +75,6 @@ notice_meant (SpVault *vault, const AnswerOp *op)
   return meant.request ? meant : find_notice (vault, vault->requests, SP_MAX_PENDING, op);
 }
 
-const SpApprover *
-sp_vault_approver (SpVault *vault, const char *notifier, const char *person)
-{
-  for (guint i = 0; i < vault->settings->approvers->len; i++) {
-    const SpApprover *approver = g_ptr_array_index (vault->settings->approvers, i);
-
-    if (g_strcmp0 (g_hash_table_lookup (approver->ids, notifier), person) == 0)
-      return approver;
-  }
-  return NULL;
-}
-
 /* "grant:SECONDS", as it was offered.  What is allowed may have changed since: never more than now. */
 static gboolean
 read_grant (const char *choice, guint most, guint *ret_grant_s)
@@ -141,14 +129,15 @@ on_answered (SpVault *vault, SpRequest *request, const GError *error, gpointer d
   answer_finish (op, op->result, op->sentence);
 }
 
+/* FALSE: it was counted before.  Where the quorum was lowered since, the second one may be what decides. */
 static gboolean
 add_vote (SpRequest *next, const char *name, guint grant_s)
 {
+  /* The shortest time that anybody gave is what all of them gave. */
+  next->vote_s = next->votes->len == 0 ? grant_s : MIN (next->vote_s, grant_s);
   for (guint i = 0; i < next->votes->len; i++)
     if (g_str_equal (g_ptr_array_index (next->votes, i), name))
       return FALSE;
-  /* The shortest time that anybody gave is what all of them gave. */
-  next->vote_s = next->votes->len == 0 ? grant_s : MIN (next->vote_s, grant_s);
   g_ptr_array_add (next->votes, g_strdup (name));
   return TRUE;
 }
@@ -156,7 +145,7 @@ add_vote (SpRequest *next, const char *name, guint grant_s)
 static void
 count_vote (AnswerOp *op, SpRequest *request, SpRequest *next, const SpApprover *approver)
 {
-  guint quorum = op->vault->settings->quorum;
+  guint quorum = sp_vault_quorum (op->vault);
   SpTxn *txn = sp_vault_txn (op->vault);
 
   op->result = SP_ANSWER_COUNTED;
@@ -208,7 +197,7 @@ apply_answer (AnswerOp *op, SpRequest *request, const SpApprover *approver)
   counts = to != SP_REQUEST_APPROVED || add_vote (next, approver->name, grant_s);
   if (to != SP_REQUEST_APPROVED) {
     commit_answer (op, request, next, approver, to, 0);
-  } else if (next->votes->len >= vault->settings->quorum) {
+  } else if (next->votes->len >= sp_vault_quorum (vault)) {
     /* Also where it counted before: so many may have been needed then, and fewer now. */
     commit_answer (op, request, next, approver, to, next->vote_s);
   } else if (counts) {

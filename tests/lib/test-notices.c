@@ -98,7 +98,9 @@ test_ports_settle (gpointer port, const char *notifier, const SpNotice *notice,
 gboolean
 test_ports_usable (gpointer port, const char *notifier)
 {
-  return ((TestPorts *) port)->usable;
+  const TestPorts *ports = port;
+
+  return ports->usable && g_strcmp0 (ports->unusable, notifier) != 0;
 }
 
 /* ---- looking --------------------------------------------------------------------------------------------- */

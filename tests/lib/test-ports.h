@@ -43,6 +43,7 @@ typedef struct {
   guint fail_notices; /* so many posts and settles fail with this: */
   SpErrorCode notice_error;
   gboolean usable;
+  const char *unusable; /* one notifier that is not; NULL: none */
 
   guint64 head_seq; /* audit_head() */
   char *head_hex;

@@ -141,8 +141,8 @@ add_approver (SpVaultSettings *settings, const char *name, const char *id, const
   g_ptr_array_add (settings->approvers, approver);
 }
 
-static SpVaultSettings *
-settings_of (TestVault *test)
+SpVaultSettings *
+test_vault_settings (TestVault *test)
 {
   SpVaultSettings *settings = sp_vault_settings_new ();
 
@@ -182,7 +182,7 @@ test_vault_try_open (TestVault *test)
 {
   Opened opened = { 0 };
 
-  test->vault = sp_vault_open (settings_of (test), &test->ports->table, &test->clock.clock,
+  test->vault = sp_vault_open (test_vault_settings (test), &test->ports->table, &test->clock.clock,
                                on_opened, &opened);
   test_run_until_set (&opened.done);
   test_drain ();
@@ -425,5 +425,5 @@ test_answer (TestVault *test, const char *choice, const char *person)
   test_drain ();
   notice = test_ports_notice (test->ports, FALSE, -1);
   g_assert_nonnull (notice);
-  return test_answer_to (test, notice->id, choice, person, NULL);
+  return answer (test, notice->notifier, notice->id, choice, person, NULL);
 }

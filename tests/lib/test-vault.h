@@ -58,6 +58,8 @@ TestVault *test_vault_new (void);
 void test_vault_free (TestVault *test);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TestVault, test_vault_free)
 
+/* What it is opened with next. */
+SpVaultSettings *test_vault_settings (TestVault *test);
 /* NULL: it is open. */
 GError *test_vault_try_open (TestVault *test);
 void test_vault_open (TestVault *test);

@@ -200,7 +200,8 @@ collect (const SpConfigVault *vault, SpPluginCatalog *catalog, const char *tree,
   if (!make_folders (tree, error) || !collect_plugin (vault->store, catalog, tree, modules, error))
     return FALSE;
   for (guint i = 0; i < vault->n_notifiers; i++)
-    if (!collect_plugin (vault->notifiers[i], catalog, tree, modules, error))
+    if (!vault->notifiers[i]->on_host &&
+        !collect_plugin (vault->notifiers[i], catalog, tree, modules, error))
       return FALSE;
   return collect_libraries (modules, tree, error);
 }

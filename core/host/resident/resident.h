@@ -26,6 +26,10 @@ typedef struct {
   JsonNode *(*ownership) (gpointer data, GError **error);
   /* To host.machine; unset: there is no such call. */
   JsonNode *(*machine) (gpointer data, GError **error);
+  /* A notification "plugin.…" of the keeper's newest session; unset: they are dropped. */
+  void (*plugin) (const SpRpcMessage *message, gpointer data);
+  /* The keeper that sent them is no more; may come when there was none.  Unset: nobody cares. */
+  void (*keeper_gone) (gpointer data);
 } SpResidentEvents;
 
 /* @anchor may be NULL; it must outlive the resident. */
@@ -41,6 +45,8 @@ void sp_resident_detach (SpResident *resident);
 void sp_resident_unlock (SpResident *resident);
 /* Ask the keeper to end everything in good order (vault.shutdown); nothing where there is none. */
 void sp_resident_shut_down (SpResident *resident);
+/* Send @notification to the keeper, with our session in it; nothing where there is no keeper. */
+void sp_resident_notify (SpResident *resident, SpRpcMessage *notification);
 gboolean sp_resident_is_unlocked (const SpResident *resident);
 
 /* Serve administrators who connect to @listener (taken), a socket of sp_admin_listen(). */

@@ -158,6 +158,50 @@ on_refused (const GError *error, gpointer data)
   sp_service_try_later (service, unlock_again);
 }
 
+/* ---- notifiers with `where = host` --------------------------------------------------------------------- */
+
+static const SpConfigInstance *
+find_notifier (const char *name, gpointer data)
+{
+  const SpConfigVault *vault = ((SpService *) data)->vault;
+
+  for (guint i = 0; i < vault->n_notifiers; i++)
+    if (vault->notifiers[i]->on_host && g_str_equal (vault->notifiers[i]->name, name))
+      return vault->notifiers[i];
+  return NULL;
+}
+
+static void
+tell_keeper (SpRpcMessage *message, gpointer data)
+{
+  sp_resident_notify (((SpService *) data)->resident, message);
+}
+
+SpNotifiers *
+sp_service_notifiers_new (SpService *service)
+{
+  const SpNotifiersSetup setup = { .path = service->path,
+                                   .vault_id = service->keys->vault_id,
+                                   .plugin_dir = service->plugin_dir,
+                                   .find = find_notifier,
+                                   .tell = tell_keeper,
+                                   .data = service };
+
+  return sp_notifiers_new (&setup);
+}
+
+static void
+on_plugin (const SpRpcMessage *message, gpointer data)
+{
+  sp_notifiers_take (((SpService *) data)->notifiers, message);
+}
+
+static void
+on_keeper_gone (gpointer data)
+{
+  sp_notifiers_stop (((SpService *) data)->notifiers);
+}
+
 SpResident *
 sp_service_resident_new (SpService *service)
 {
@@ -168,6 +212,8 @@ sp_service_resident_new (SpService *service)
     .endpoint = endpoint,
     .ownership = ownership,
     .machine = machine,
+    .plugin = on_plugin,
+    .keeper_gone = on_keeper_gone,
   };
 
   return sp_resident_new (&events, service->anchor, service);

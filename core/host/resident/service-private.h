@@ -1,6 +1,7 @@
 /* service-private.h - what service.c (life) and service-claims.c (what the vault is told and says) share */
 #pragma once
 
+#include "host/resident/notifiers.h"
 #include "host/resident/resident.h"
 #include "host/resident/service.h"
 
@@ -15,6 +16,7 @@ struct _SpService {
   SpHostKeys *keys;
   SpAnchor *anchor;
   SpResident *resident;
+  SpNotifiers *notifiers; /* those with `where = host` */
   SpServiceBackend backend;
   gpointer data;
   char *trust, *statement, *signature;
@@ -36,3 +38,4 @@ void sp_service_try_later (SpService *service, GSourceFunc func);
 
 /* ---- service-claims.c ------------------------------------------------------------------------------------ */
 SpResident *sp_service_resident_new (SpService *service);
+SpNotifiers *sp_service_notifiers_new (SpService *service);

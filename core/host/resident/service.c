@@ -30,6 +30,7 @@ sp_service_free (SpService *service)
     return;
   g_clear_handle_id (&service->again, g_source_remove);
   sp_resident_free (service->resident);
+  sp_notifiers_free (service->notifiers);
   sp_anchor_free (service->anchor);
   sp_host_keys_free (service->keys);
   sp_config_free (service->config);
@@ -130,6 +131,7 @@ sp_service_open (const SpServiceSetup *setup, const SpServiceBackend *backend, g
   if (!open_folder (service, setup->dir, setup->make_keys, error) ||
       !open_config (service, setup, error) || !open_keys (service, setup->make_keys, error))
     return NULL;
+  service->notifiers = sp_service_notifiers_new (service);
   service->resident = sp_service_resident_new (service);
   listener = sp_admin_listen (service->folder, error);
   if (listener < 0)

@@ -56,8 +56,10 @@ collect_secrets (const SpUnlock *unlock, GError **error)
   add_secret (&builder, "tls", unlock->keys->tls);
   if (!add_instance_secrets (&builder, unlock->vault->store, error))
     return NULL;
+  /* What runs on the host is given its own there, and the vault has no need of them. */
   for (guint i = 0; i < unlock->vault->n_notifiers; i++)
-    if (!add_instance_secrets (&builder, unlock->vault->notifiers[i], error))
+    if (!unlock->vault->notifiers[i]->on_host &&
+        !add_instance_secrets (&builder, unlock->vault->notifiers[i], error))
       return NULL;
   all = g_variant_ref_sink (g_variant_builder_end (&builder));
   result = sp_secret_new (g_variant_get_size (all));
@@ -95,7 +97,9 @@ object_of_instance (const SpUnlock *unlock, const SpConfigInstance *instance, GE
   object = json_object_new ();
   json_object_set_string_member (object, "name", instance->name);
   json_object_set_string_member (object, "plugin", path);
-  json_object_set_object_member (object, "options", sp_json_object_of_strings (options));
+  json_object_set_object_member (object, "options",
+                                 instance->on_host ? json_object_new ()
+                                                   : sp_json_object_of_strings (options));
   return object;
 }
 
