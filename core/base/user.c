@@ -73,12 +73,15 @@ look_up (const char *name, GError **error)
   else if (entry->pw_uid == 0)
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "'%s' is root, which no plugin runs as",
                  name);
-  else if (geteuid () != 0 && entry->pw_uid != geteuid ())
-    g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
-                 "only root can run a plugin as the user '%s'", name);
   else
     return entry;
   return NULL;
+}
+
+gboolean
+sp_user_exists (const char *name, GError **error)
+{
+  return look_up (name, error) != NULL;
 }
 
 gboolean
@@ -89,6 +92,11 @@ sp_user_find (const char *name, SpUser *ret_user, GError **error)
 
   if (entry == NULL)
     return FALSE;
+  if (geteuid () != 0 && entry->pw_uid != geteuid ()) {
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
+                 "only root can run a plugin as the user '%s'", name);
+    return FALSE;
+  }
   *ret_user = (SpUser){ .uid = entry->pw_uid, .gid = entry->pw_gid };
   ret_user->groups = g_new0 (gid_t, MAX_GROUPS);
   if (getgrouplist (name, entry->pw_gid, ret_user->groups, &n) >= 0) {

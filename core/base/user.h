@@ -25,7 +25,9 @@ typedef struct {
   gsize n_groups;
 } SpUser;
 
-/* SP_PROBLEM_CONFIG where there is no such user, or it is root, or we are neither root nor that user. */
+/* Whether a plugin may run as @name: SP_PROBLEM_CONFIG where there is no such user, or it is root. */
+gboolean sp_user_exists (const char *name, GError **error);
+/* The same, and SP_PROBLEM_CONFIG where we are neither root nor that user. */
 gboolean sp_user_find (const char *name, SpUser *ret_user, GError **error);
 void sp_user_clear (SpUser *user);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SpUser, sp_user_clear)
