@@ -218,7 +218,9 @@ sp_vault_notify_one (SpVault *vault, const char *notifier)
   SpRequest *request;
   Work *work;
 
-  if (!vault->open || g_hash_table_contains (vault->notify_busy, notifier))
+  /* A call to it may end after it has gone. */
+  if (!vault->open || g_hash_table_contains (vault->notify_busy, notifier) ||
+      !sp_names_contain (vault->settings->notifiers, notifier))
     return;
   request = pick (vault, notifier, TRUE, &kind);
   /* What is still open in a locked vault is about to end. */

@@ -190,6 +190,7 @@ on_committed (const GError *error, gpointer data)
     vault->settings = g_steal_pointer (&op->settings);
     op->settings = before;
     fit_all (vault);
+    sp_infos_tick (vault);
   }
   /* The notifiers of the new settings are there from here on. */
   op->done (error, op->data);
