@@ -32,6 +32,7 @@ typedef struct {
   SpCheckRun run;
   SpCheckRun then; /* in a second process, with the same folder; NULL: there is none */
   guint32 flags;
+  guint rounds; /* how often all that, in the same folder, until it fails; 0: once */
 } SpCheckCase;
 
 typedef struct {
