@@ -22,8 +22,9 @@ struct _SpRpc {
   int fd;
   gboolean open;
   gboolean is_port; /* a serial port: its other end comes and goes */
+  gboolean alone;   /* nobody is there */
   SpRpcFunc func;
-  SpRpcClosed closed;
+  SpRpcClosed closed, left;
   gpointer data;
   GMainContext *context;
   GSource *reader, *writer;
@@ -94,6 +95,18 @@ sp_rpc_has_unsent (SpRpc *rpc)
   return !g_queue_is_empty (&rpc->out);
 }
 
+gboolean
+sp_rpc_is_alone (SpRpc *rpc)
+{
+  return rpc->alone;
+}
+
+void
+sp_rpc_on_alone (SpRpc *rpc, SpRpcClosed alone)
+{
+  rpc->left = alone;
+}
+
 static void
 ended (SpRpc *rpc)
 {
@@ -129,6 +142,11 @@ rest (SpRpc *rpc)
   source_clear (&rpc->writer);
   if (rpc->rest != NULL)
     return;
+  if (!rpc->alone) {
+    rpc->alone = TRUE;
+    if (rpc->left != NULL)
+      rpc->left (rpc, rpc->data);
+  }
   rpc->rest = g_timeout_source_new (REST_MS);
   g_source_set_callback (rpc->rest, on_rested, rpc, NULL);
   g_source_attach (rpc->rest, rpc->context);
@@ -156,6 +174,7 @@ flush (SpRpc *rpc)
       }
       return;
     }
+    rpc->alone = FALSE;
     rpc->out_done += (gsize) n;
     rpc->out_length -= (gsize) n;
     if (rpc->out_done == sp_secret_length (line)) {
@@ -303,6 +322,7 @@ on_readable (int fd, GIOCondition condition, gpointer user_data)
       read (rpc->fd, sp_secret_data (rpc->in) + rpc->in_length, SP_RPC_MAX_LINE - rpc->in_length);
 
   if (n > 0) {
+    rpc->alone = FALSE;
     rpc->in_length += (gsize) n;
     take_lines (rpc);
   } else if (n == 0 && rpc->is_port) {

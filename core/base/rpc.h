@@ -45,6 +45,10 @@ void sp_rpc_close (SpRpc *rpc);
 gboolean sp_rpc_is_open (SpRpc *rpc);
 /* The other side has not taken all of it yet. */
 gboolean sp_rpc_has_unsent (SpRpc *rpc);
+/* Nobody is at the other end of the port, as far as is known. */
+gboolean sp_rpc_is_alone (SpRpc *rpc);
+/* Call @alone whenever the other end of the port is left; it must not close @rpc. */
+void sp_rpc_on_alone (SpRpc *rpc, SpRpcClosed alone);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpRpc, sp_rpc_unref)
 
 /* Queue @message; not consumed.  Without effect where the stream has ended. */

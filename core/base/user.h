@@ -16,3 +16,21 @@ uid_t sp_user_for (const char *purpose);
 /* In a child between fork and exec; async-signal-safe.  Become @uid (group of the same number, no
  * other groups) where we are root, and give up new privileges.  FALSE: it failed, so _exit(). */
 gboolean sp_user_become (uid_t uid);
+
+/* A user of this machine, by name. */
+typedef struct {
+  uid_t uid;
+  gid_t gid;
+  gid_t *groups; /* all of them; NULL: none but @gid */
+  gsize n_groups;
+} SpUser;
+
+/* Whether a plugin may run as @name: SP_PROBLEM_CONFIG where there is no such user, or it is root. */
+gboolean sp_user_exists (const char *name, GError **error);
+/* The same, and SP_PROBLEM_CONFIG where we are neither root nor that user. */
+gboolean sp_user_find (const char *name, SpUser *ret_user, GError **error);
+void sp_user_clear (SpUser *user);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SpUser, sp_user_clear)
+
+/* Like sp_user_become(), with the groups that @user has. */
+gboolean sp_user_become_named (const SpUser *user);

@@ -1,4 +1,4 @@
-/* plugin.c - `secret-proxy plugin list|show`
+/* plugin.c - `secret-proxy plugin show`
  *
  * Plugins are loaded by a child process only, since loading one runs its code: plugin/info.h.
  */
@@ -10,45 +10,22 @@
 #include "plugin/find.h"
 #include "plugin/info.h"
 
-static JsonObject *
-object_of_entry (const SpPluginEntry *entry)
+/* The file's name says of what kind it is. */
+static char *
+find_path (const char *dir, const char *path, GError **error)
 {
-  JsonObject *object = json_object_new ();
+  g_autofree char *file = g_path_get_basename (path);
+  g_autofree char *kind = NULL;
+  g_autofree char *name = NULL;
 
-  json_object_set_string_member (object, "path", entry->path);
-  if (entry->info == NULL) {
-    json_object_set_string_member (object, "error", entry->error->message);
-    return object;
-  }
-  json_object_set_string_member (object, "name", entry->info->name);
-  json_object_set_string_member (object, "kind", entry->info->kind);
-  json_object_set_string_member (object, "version", entry->info->version);
-  json_object_set_string_member (object, "summary", entry->info->summary);
-  return object;
-}
-
-int
-sp_cli_plugin_list (SpCli *cli, GError **error)
-{
-  static const SpColumn columns[] = {
-    { "KIND", "kind", SP_COLUMN_TEXT },       { "NAME", "name", SP_COLUMN_TEXT },
-    { "VERSION", "version", SP_COLUMN_TEXT }, { "SUMMARY", "summary", SP_COLUMN_TEXT },
-    { "ERROR", "error", SP_COLUMN_TEXT },
-  };
-  g_autoptr (GPtrArray) entries = sp_plugin_list (sp_cli_get (cli, "plugin-dir"), error);
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  JsonObject *object = json_object_new ();
-  JsonArray *items = json_array_new ();
-
-  json_node_take_object (node, object);
-  json_object_set_array_member (object, "items", items);
-  json_object_set_null_member (object, "next");
-  if (entries == NULL)
-    return 1;
-  for (guint i = 0; i < entries->len; i++)
-    json_array_add_object_element (items, object_of_entry (g_ptr_array_index (entries, i)));
-  sp_print_items (cli, node, columns, G_N_ELEMENTS (columns));
-  return 0;
+  if (sp_plugin_split (file, &kind, &name))
+    return sp_plugin_find (dir, kind, path, error);
+  g_set_error (
+      error, SP_PROBLEM, SP_PROBLEM_CONFIG,
+      "%s is no plugin's file: it would be named KIND-NAME.so, with one of the kinds notify, "
+      "store and vm",
+      path);
+  return NULL;
 }
 
 /* "notify-file", or "file" where only one kind has a plugin of that name, or a path. */
@@ -61,7 +38,7 @@ find (const char *dir, const char *name, GError **error)
   g_auto (GStrv) files = NULL;
 
   if (strchr (name, '/') != NULL)
-    return sp_plugin_find (dir, "notify", name, error);
+    return find_path (dir, name, error);
   if (sp_plugin_split (file, &kind, &bare))
     return sp_plugin_find (dir, kind, bare, error);
   files = sp_plugin_files (dir, error);
@@ -108,8 +85,12 @@ sp_cli_plugin_show (SpCli *cli, GError **error)
     g_autofree char *text = sp_plugin_info_to_json (info);
 
     (void) printf ("%s\n", text);
-    return 0;
+  } else if (sp_cli_has (cli, "markdown")) {
+    g_autofree char *text = sp_plugin_info_to_markdown (info);
+
+    (void) printf ("%s", text);
+  } else {
+    print_info (info);
   }
-  print_info (info);
   return 0;
 }

@@ -19,6 +19,7 @@ const gsize sp_cli_n_globals = G_N_ELEMENTS (sp_cli_globals);
 static const SpCliOption yes_options[] = { YES };
 static const SpCliOption local_options[] = {
   { "port", "N", FALSE, "listen on this port; 0: a free one" },
+  { "ephemeral", NULL, FALSE, "without a folder: all of it is gone when it ends" },
 };
 static const SpCliOption put_options[] = {
   { "description", "TEXT", FALSE, "what it is, for people and agents" },
@@ -32,6 +33,11 @@ static const SpCliOption request_list_options[] = {
 };
 static const SpCliOption approve_options[] = {
   { "for", "TIME", FALSE, "let the approval hold for a time, as in 1h" },
+};
+static const SpCliOption answer_options[] = {
+  { "person", "P", FALSE, "who answers: an id as [approver] lists it" },
+  { "socket", "PATH", FALSE, "where the notifier hears answers, as it has told its program" },
+  { "notifier", "NAME", FALSE, "the notifier of that name, instead of --socket" },
 };
 static const SpCliOption agent_add_options[] = {
   { "write", "FILE", FALSE, "write agent.json there instead of printing the token" },
@@ -74,6 +80,16 @@ static const SpCliOption health_options[] = {
   { "pin", "PIN", FALSE, "the key that it must have: sha256//BASE64" },
 };
 
+static const SpCliOption show_options[] = {
+  { "markdown", NULL, FALSE, "as a page of the manual" },
+};
+static const SpCliOption new_options[] = {
+  { "dir", "DIR", FALSE, "an empty or new folder for it; ./KIND-NAME where it is not given" },
+};
+static const SpCliOption apply_options[] = {
+  { "dry-run", NULL, FALSE, "only show what would change" },
+};
+
 static const SpCliOption build_options[] = {
   { "output", "DIR", FALSE, "a new folder for it, instead of this host's images" },
   { "kernel", "FILE", FALSE, "which kernel; the newest of /boot where it is not given" },
@@ -94,10 +110,9 @@ static const SpCliOption plugin_check_options[] = {
 
 const SpCliVerb sp_cli_verbs[] = {
   { .name = "local",
-    .args = "DIR [--port N]",
+    .args = "DIR|--ephemeral [--port N]",
     .help = "run a vault on this machine without a VM",
     SP_CLI_OPTIONS (local_options),
-    .min_args = 1,
     .max_args = 1,
     .run = sp_cli_local },
   { .name = "image build",
@@ -153,10 +168,10 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = 1,
     .run = sp_cli_vm_log },
   { .name = "health",
-    .args = "URL --pin PIN",
-    .help = "see whether a vault answers at its key",
+    .args = "[URL --pin PIN]",
+    .help = "see whether a vault works, and what in it does not; with URL whether it answers at "
+            "its key",
     SP_CLI_OPTIONS (health_options),
-    .min_args = 1,
     .max_args = 1,
     .run = sp_cli_health },
   { .name = "status", .help = "show how the vault is", .run = sp_cli_status },
@@ -212,6 +227,12 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_grant_revoke },
+  { .name = "vault lock",
+    .args = "[--yes]",
+    .help = "end all requests and grants, and hand out nothing any more",
+    SP_CLI_OPTIONS (yes_options),
+    .run = sp_cli_vault_lock },
+  { .name = "vault unlock", .help = "let agents ask again", .run = sp_cli_vault_unlock },
   { .name = "agent add",
     .args = "NAME [--write FILE]",
     .help = "add an agent; its token is shown once",
@@ -243,10 +264,23 @@ const SpCliVerb sp_cli_verbs[] = {
     .run = sp_cli_ownership_verify },
   { .name = "config check", .help = "check the config file", .run = sp_cli_config_check },
   { .name = "config show", .help = "show what the config file means", .run = sp_cli_config_show },
+  { .name = "config apply",
+    .args = "[--dry-run]",
+    .help = "have the running vault take the changed config file",
+    SP_CLI_OPTIONS (apply_options),
+    .run = sp_cli_config_apply },
+  { .name = "plugin new",
+    .args = "notify|store|vm NAME [--dir DIR]",
+    .help = "write a project for a plugin of your own",
+    SP_CLI_OPTIONS (new_options),
+    .min_args = 2,
+    .max_args = 2,
+    .run = sp_cli_plugin_new },
   { .name = "plugin list", .help = "list the plugins", .run = sp_cli_plugin_list },
   { .name = "plugin show",
-    .args = "NAME|PATH",
+    .args = "NAME|PATH [--markdown]",
     .help = "show one plugin and its options",
+    SP_CLI_OPTIONS (show_options),
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_plugin_show },
@@ -257,6 +291,13 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_plugin_check },
+  { .name = "notify answer",
+    .args = "ID CHOICE --person P (--socket PATH | --notifier NAME)",
+    .help = "answer a notice that a program was told",
+    SP_CLI_OPTIONS (answer_options),
+    .min_args = 2,
+    .max_args = 2,
+    .run = sp_cli_notify_answer },
   { .name = "image check",
     .args = "FILE",
     .help = "check a qcow2 image as a takeover does",

@@ -50,6 +50,8 @@ take_hello (SpKeeper *keeper, JsonObject *params)
     return;
   g_free (keeper->host_session);
   keeper->host_session = g_strdup (session);
+  /* What the host before it had started ended with it. */
+  sp_keeper_tunnels_drop (keeper->tunnels, "the host has started anew");
   say_hello (keeper);
 }
 
@@ -66,22 +68,9 @@ is_of_session (SpKeeper *keeper, const char *id)
 static JsonObject *
 plugin_to_object (const SpKeeperPlugin *plugin)
 {
-  static const char *const states[] = { [SP_PLUGIN_DOWN] = "down",
-                                        [SP_PLUGIN_READY] = "ready",
-                                        [SP_PLUGIN_TROUBLED] = "troubled",
-                                        [SP_PLUGIN_FAILED] = "failed" };
-  const SpPluginClient *client = plugin->client;
-  g_autofree char *since = sp_time_format (sp_plugin_client_since (client));
-  JsonObject *object = json_object_new ();
+  JsonObject *object = sp_plugin_client_to_json (plugin->client);
 
-  json_object_set_string_member (object, "name", sp_plugin_client_instance (client));
-  json_object_set_string_member (
-      object, "kind", sp_plugin_client_kind (client) == SP_KIND_STORE ? "store" : "notify");
-  json_object_set_string_member (object, "plugin", plugin->plugin);
-  json_object_set_string_member (object, "state", states[sp_plugin_client_state (client)]);
-  if (sp_plugin_client_why (client) != NULL)
-    json_object_set_string_member (object, "why", sp_plugin_client_why (client));
-  json_object_set_string_member (object, "since", since);
+  json_object_set_boolean_member (object, "critical", plugin->critical);
   return object;
 }
 
@@ -90,11 +79,13 @@ sp_keeper_status (SpKeeper *keeper)
 {
   JsonObject *object = json_object_new ();
   JsonArray *plugins = json_array_new ();
+  const char *why = sp_keeper_unhealthy (keeper);
 
   json_object_set_string_member (object, "state", keeper->unlocked ? "owned" : "locked");
   if (keeper->vault_id != NULL)
     json_object_set_string_member (object, "vault", keeper->vault_id);
   json_object_set_string_member (object, "version", SP_VERSION);
+  json_object_set_string_member (object, "health", why ? why : "ok");
   if (keeper->store != NULL)
     json_array_add_object_element (plugins, plugin_to_object (keeper->store));
   for (guint i = 0; i < keeper->notifiers->len; i++)
@@ -166,6 +157,10 @@ take_request (SpKeeper *keeper, SpRpcMessage *message)
     fail (keeper, message->id, SP_PROBLEM_LOCKED, "the vault is locked: it has no keys yet");
     return;
   }
+  if (g_str_equal (message->method, "vault.configure")) {
+    sp_keeper_configure (keeper, message->id, params, message->secret);
+    return;
+  }
   pending = g_new0 (Pending, 1);
   pending->keeper = keeper;
   pending->id = g_strdup (message->id);
@@ -177,6 +172,19 @@ take_request (SpKeeper *keeper, SpRpcMessage *message)
 }
 
 static void
+take_notification (SpKeeper *keeper, const SpRpcMessage *message)
+{
+  JsonObject *params = json_node_get_object (message->params);
+  const char *session = json_object_get_string_member_with_default (params, "session", NULL);
+
+  if (g_str_equal (message->method, "hello"))
+    take_hello (keeper, params);
+  else if (g_str_has_prefix (message->method, "plugin.") && session != NULL &&
+           g_strcmp0 (session, keeper->host_session) == 0)
+    sp_keeper_tunnels_take (keeper->tunnels, message);
+}
+
+static void
 on_message (SpRpc *rpc, SpRpcMessage *message, gpointer data)
 {
   SpKeeper *keeper = data;
@@ -184,8 +192,7 @@ on_message (SpRpc *rpc, SpRpcMessage *message, gpointer data)
   if (message->method == NULL)
     return;
   if (message->id == NULL) {
-    if (g_str_equal (message->method, "hello"))
-      take_hello (keeper, json_node_get_object (message->params));
+    take_notification (keeper, message);
     return;
   }
   if (is_of_session (keeper, message->id))
@@ -200,6 +207,26 @@ on_closed (SpRpc *rpc, gpointer data)
   /* Without the host nobody could lock, approve or read the log: end, the parent decides. */
   g_warning ("keeper: the admin channel was closed");
   g_main_loop_quit (keeper->loop);
+}
+
+/* A vault VM may run on without its host. */
+static void
+on_alone (SpRpc *rpc, gpointer data)
+{
+  sp_keeper_tunnels_drop (((SpKeeper *) data)->tunnels, SP_KEEPER_NO_HOST);
+}
+
+gboolean
+sp_keeper_tell_host (SpRpcMessage *notification, gpointer data)
+{
+  const SpKeeper *keeper = data;
+
+  if (keeper->admin == NULL || !sp_rpc_is_open (keeper->admin) || sp_rpc_is_alone (keeper->admin))
+    return FALSE;
+  json_object_set_string_member (json_node_get_object (notification->params), "session",
+                                 keeper->session);
+  sp_rpc_send (keeper->admin, notification);
+  return TRUE;
 }
 
 void
@@ -246,6 +273,7 @@ void
 sp_keeper_admin_start (SpKeeper *keeper, int fd)
 {
   keeper->admin = sp_rpc_new (fd, on_message, on_closed, keeper);
+  sp_rpc_on_alone (keeper->admin, on_alone);
   sp_rpc_break_line (keeper->admin);
   say_hello (keeper);
 }

@@ -75,27 +75,25 @@ ready (SpKeeper *keeper, SpLinkCall *call)
 
 /* ---- calls that need no token ---------------------------------------------------------------------------- */
 
-static const char *
-why_unhealthy (SpKeeper *keeper)
+const char *
+sp_keeper_unhealthy (SpKeeper *keeper)
 {
-  guint usable = 0;
-
   if (!keeper->owned)
     return NULL;
   if (!keeper->unlocked)
     return "locked";
+  if (sp_vault_is_locked (keeper->vault))
+    return "locked";
   if (sp_plugin_client_state (keeper->store->client) != SP_PLUGIN_READY)
     return "store";
-  for (guint i = 0; i < keeper->notifiers->len; i++)
-    usable += sp_keeper_plugin_usable (g_ptr_array_index (keeper->notifiers, i));
-  return keeper->notifiers->len > 0 && usable == 0 ? "notifier" : NULL;
+  return sp_vault_can_ask (keeper->vault, NULL) ? NULL : "notifier";
 }
 
 static void
 take_health (SpLinkCall *call, GVariant *args, GBytes *blob, gpointer data)
 {
   SpKeeper *keeper = data;
-  const char *why = why_unhealthy (keeper);
+  const char *why = sp_keeper_unhealthy (keeper);
   g_autofree char *body =
       g_strdup_printf ("{\"status\":\"%s\",\"ownership\":\"%s\",\"version\":\"%s\"}",
                        why ? why : "ok", keeper->owned ? "owned" : "unowned", SP_VERSION);

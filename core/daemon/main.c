@@ -24,7 +24,7 @@
 typedef struct {
   char *role, *listen, *state, *describe;
   gint admin_fd, first_user;
-  gboolean owned, version;
+  gboolean owned, given, version;
 } Options;
 
 static void
@@ -51,7 +51,7 @@ run_gate (const Options *options)
 static int
 run_plugin_host (const Options *options)
 {
-  return sp_plugin_host_run (FIRST_FD, options->state);
+  return sp_plugin_host_run (FIRST_FD, options->state, options->given ? SECOND_FD : -1);
 }
 
 static const struct {
@@ -113,6 +113,7 @@ main (int argc, char **argv)
   const GOptionEntry entries[] = {
     { "role", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &options.role, NULL, NULL },
     { "owned", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.owned, NULL, NULL },
+    { "given", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options.given, NULL, NULL },
     { "describe", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &options.describe, NULL, NULL },
     { "listen", 0, 0, G_OPTION_ARG_STRING, &options.listen, "where agents connect",
       "ADDRESS:PORT" },

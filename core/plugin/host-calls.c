@@ -130,29 +130,59 @@ load_module (SpPluginHost *host, const char *kind, const char *path, GError **er
   return FALSE;
 }
 
+/* Where it comes from: over the link, or from whoever started this process. */
+typedef struct {
+  const char *kind, *path;
+  GVariant *options;
+  GBytes *secrets;
+} Wanted;
+
+static void
+wanted_clear (Wanted *wanted)
+{
+  g_clear_pointer (&wanted->options, g_variant_unref);
+  g_clear_pointer (&wanted->secrets, g_bytes_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Wanted, wanted_clear)
+
+static void
+find_wanted (SpPluginHost *host, const SpHostJob *job, Wanted *wanted)
+{
+  g_autoptr (GVariant) secrets = NULL;
+
+  if (host->given == NULL) {
+    g_variant_get (job->args, "(u&s&ss@a{ss}^as)", NULL, &wanted->kind, &wanted->path,
+                   &host->instance, &wanted->options, &host->people);
+    wanted->secrets = job->blob != NULL ? g_bytes_ref (job->blob) : NULL;
+    return;
+  }
+  g_variant_get_child (job->args, 5, "^as", &host->people);
+  g_variant_get (host->given, "(&s&ss@a{ss}@a{say})", &wanted->kind, &wanted->path, &host->instance,
+                 &wanted->options, &secrets);
+  wanted->secrets = g_variant_get_data_as_bytes (secrets);
+}
+
 static gboolean
 prepare (SpPluginHost *host, const SpHostJob *job, GError **error)
 {
-  g_autoptr (GVariant) options = NULL;
-  const char *kind, *path;
+  g_auto (Wanted) wanted = { .kind = NULL };
 
   if (host->module != NULL) {
     g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
                          "this process has opened a plugin before");
     return FALSE;
   }
-  g_variant_get (job->args, "(u&s&ss@a{ss}^as)", NULL, &kind, &path, &host->instance, &options,
-                 &host->people);
+  find_wanted (host, job, &wanted);
   if (!sp_is_name (host->instance)) {
     g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "the instance's name is no name");
     return FALSE;
   }
-  if (!load_module (host, kind, path, error) || !take_secrets (host, job->blob, error) ||
-      !check_secrets (host, error))
+  if (!load_module (host, wanted.kind, wanted.path, error) ||
+      !take_secrets (host, wanted.secrets, error) || !check_secrets (host, error))
     return FALSE;
   host->values =
-      sp_options_resolve (host->module->options, host->module->n_options, options, error);
-  return host->values != NULL && make_state_dir (host, kind, error);
+      sp_options_resolve (host->module->options, host->module->n_options, wanted.options, error);
+  return host->values != NULL && make_state_dir (host, wanted.kind, error);
 }
 
 static void

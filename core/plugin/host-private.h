@@ -30,6 +30,7 @@ typedef struct {
 
   /* Set while it is opened, read only after that. */
   const char *state_root;
+  GVariant *given; /* of SP_PLUGIN_GIVEN_TYPE: counts instead of what the link says; or NULL */
   char *state_dir;
   char *instance;
   char **people;

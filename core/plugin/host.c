@@ -10,6 +10,7 @@
 
 #include "base/option.h"
 #include "base/problem.h"
+#include "plugin/given.h"
 #include "plugin/host-private.h"
 
 #define PATIENCE_MS 2000 /* after a deadline, and for stop() and close() at the end */
@@ -276,6 +277,7 @@ host_free (SpPluginHost *host)
   g_main_loop_unref (host->main_loop);
   g_main_context_unref (host->main_context);
   g_hash_table_unref (host->recalled);
+  g_clear_pointer (&host->given, g_variant_unref);
   g_clear_pointer (&host->values, g_hash_table_unref);
   g_clear_pointer (&host->secrets, g_hash_table_unref);
   g_clear_pointer (&host->module, sp_plugin_module_free);
@@ -287,10 +289,9 @@ host_free (SpPluginHost *host)
   g_free (host);
 }
 
-int
-sp_plugin_host_run (int link_fd, const char *state_dir)
+static int
+serve_link (SpPluginHost *host, int link_fd)
 {
-  SpPluginHost *host = host_new (state_dir);
   const SpLinkSetup setup = { .serve = sp_plugin_calls,
                               .handlers = handlers,
                               .n_serve = SP_PLUGIN_N_CALLS,
@@ -306,4 +307,20 @@ sp_plugin_host_run (int link_fd, const char *state_dir)
   sp_link_unref (host->link);
   host_free (host);
   return SP_PLUGIN_HOST_OK;
+}
+
+int
+sp_plugin_host_run (int link_fd, const char *state_dir, int given_fd)
+{
+  g_autoptr (GError) error = NULL;
+  GVariant *given = given_fd >= 0 ? sp_plugin_given_read (given_fd, &error) : NULL;
+  SpPluginHost *host;
+
+  if (error != NULL) {
+    g_printerr ("plugin host: %s\n", error->message);
+    return SP_PLUGIN_HOST_USELESS;
+  }
+  host = host_new (state_dir);
+  host->given = given;
+  return serve_link (host, link_fd);
 }

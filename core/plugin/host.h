@@ -10,9 +10,11 @@
 
 /* Exit statuses, for the parent's log. */
 #define SP_PLUGIN_HOST_OK 0      /* the link was closed, the plugin stopped and closed */
+#define SP_PLUGIN_HOST_USELESS 1 /* what it was given makes no sense */
 #define SP_PLUGIN_HOST_OVERRUN 3 /* the plugin went on after its deadline */
 
 /* Serve the keeper on @link_fd (taken) until it closes the link.  The plugin's folder is made as
  * @state_dir/KIND-INSTANCE, 0700; @state_dir must exist, be absolute and belong to this process's
- * user.  Returns the exit status; the caller should exit with it at once. */
-int sp_plugin_host_run (int link_fd, const char *state_dir);
+ * user.  @given_fd (taken): the setup is read there, see given.h; -1: it comes over the link.  Returns the
+ * exit status; the caller should exit with it at once. */
+int sp_plugin_host_run (int link_fd, const char *state_dir, int given_fd);

@@ -53,11 +53,25 @@ answer_client (SpResidentCall *call, JsonNode *result, const GError *error)
 }
 
 static void
+answer_host (SpResidentCall *call, JsonNode *result, const GError *error)
+{
+  SpResidentAnswer answer = call->answer;
+  gpointer data = call->data;
+
+  sp_resident_call_free (call);
+  answer (result, error, data);
+}
+
+static void
 fail_call (SpResident *resident, SpResidentCall *call, const GError *error)
 {
   (void) g_hash_table_steal (resident->calls, call->id);
   if (call->client != NULL) {
     answer_client (call, NULL, error);
+    return;
+  }
+  if (call->answer != NULL) {
+    answer_host (call, NULL, error);
     return;
   }
   sp_resident_call_free (call);
@@ -160,11 +174,29 @@ sp_resident_unlock (SpResident *resident)
     fail_call (resident, call, error);
 }
 
+void
+sp_resident_notify (SpResident *resident, SpRpcMessage *notification)
+{
+  if (resident->keeper == NULL)
+    return;
+  json_object_set_string_member (json_node_get_object (notification->params), "session",
+                                 resident->session);
+  sp_resident_tell_keeper (resident, notification);
+}
+
+static void
+forget_keeper (SpResident *resident)
+{
+  if (resident->events.keeper_gone != NULL)
+    resident->events.keeper_gone (resident->data);
+}
+
 static void
 on_hello (SpResident *resident, const char *session)
 {
   if (g_strcmp0 (session, resident->keeper_session) == 0)
     return;
+  forget_keeper (resident);
   resident->state = SP_RESIDENT_LOCKED;
   g_free (resident->keeper_session);
   resident->keeper_session = g_strdup (session);
@@ -174,15 +206,21 @@ on_hello (SpResident *resident, const char *session)
   sp_resident_unlock (resident);
 }
 
+/* Of the keeper that has our keys, or is about to. */
+static gboolean
+is_of_session (SpResident *resident, const char *session)
+{
+  return (resident->state == SP_RESIDENT_UNLOCKING || resident->state == SP_RESIDENT_UNLOCKED) &&
+         g_strcmp0 (session, resident->keeper_session) == 0;
+}
+
 static void
-on_audit_head (SpResident *resident, const char *session, JsonObject *params)
+on_audit_head (SpResident *resident, JsonObject *params)
 {
   const char *head = NULL;
   gint64 seq = -1;
 
-  if (resident->anchor == NULL ||
-      (resident->state != SP_RESIDENT_UNLOCKING && resident->state != SP_RESIDENT_UNLOCKED) ||
-      g_strcmp0 (session, resident->keeper_session) != 0)
+  if (resident->anchor == NULL)
     return;
   if (sp_json_get_string (params, "head", &head, NULL) &&
       sp_json_get_int (params, "seq", &seq, NULL) && head != NULL && seq >= 0)
@@ -199,8 +237,12 @@ on_notification (SpResident *resident, const SpRpcMessage *message)
     return;
   if (g_str_equal (message->method, "hello"))
     on_hello (resident, session);
+  else if (!is_of_session (resident, session))
+    return;
   else if (g_str_equal (message->method, "audit.head"))
-    on_audit_head (resident, session, params);
+    on_audit_head (resident, params);
+  else if (g_str_has_prefix (message->method, "plugin.") && resident->events.plugin != NULL)
+    resident->events.plugin (message, resident->data);
 }
 
 static void
@@ -226,6 +268,10 @@ on_answer (SpResident *resident, const SpRpcMessage *message)
     answer_client (call, message->result ? json_node_copy (message->result) : NULL, message->error);
     return;
   }
+  if (call->answer != NULL) {
+    answer_host (call, message->error ? NULL : message->result, message->error);
+    return;
+  }
   sp_resident_call_free (call);
   on_unlock_answer (resident, message);
 }
@@ -242,6 +288,7 @@ on_keeper_message (SpRpc *rpc, SpRpcMessage *message, gpointer data)
 void
 sp_resident_detach (SpResident *resident)
 {
+  forget_keeper (resident);
   resident->state = SP_RESIDENT_DOWN;
   if (resident->keeper != NULL)
     sp_rpc_close (resident->keeper);
@@ -262,6 +309,26 @@ sp_resident_attach (SpResident *resident, int fd)
   sp_resident_detach (resident);
   resident->keeper = sp_rpc_new (fd, on_keeper_message, on_keeper_closed, resident);
   send_hello (resident, TRUE);
+}
+
+void
+sp_resident_ask (SpResident *resident, SpRpcMessage *message, SpResidentAnswer answer,
+                 gpointer data)
+{
+  g_autoptr (SpRpcMessage) held = message;
+  g_autoptr (GError) error = NULL;
+  SpResidentCall *call;
+
+  if (resident->state != SP_RESIDENT_UNLOCKED) {
+    error = sp_resident_locked_error (resident);
+    answer (NULL, error, data);
+    return;
+  }
+  call = sp_resident_call_new (resident, NULL, NULL);
+  call->answer = answer;
+  call->data = data;
+  held->id = g_strdup (call->id);
+  sp_resident_tell_keeper (resident, held);
 }
 
 /* Nobody waits for the answer: that the vault ends is the answer. */

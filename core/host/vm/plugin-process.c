@@ -6,16 +6,12 @@
 #include "host/vm/plugin-process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/problem.h"
-#include "host/program.h"
-
-#define LINK_FD 3
-#define GRACE_MS 3000u /* longer than a plugin host's own */
+#include "host/plugin-spawn.h"
 
 struct _SpPluginProcess {
   SpPluginProcessEvents events;
@@ -27,24 +23,6 @@ struct _SpPluginProcess {
 };
 
 /* ---- processes ---------------------------------------------------------------------------------------- */
-
-static GSubprocess *
-spawn (const char *state, int link_fd, GError **error)
-{
-  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
-  g_autofree char *program = sp_program_daemon (error);
-  int err = fcntl (STDERR_FILENO, F_DUPFD_CLOEXEC, LINK_FD + 1);
-
-  g_subprocess_launcher_take_fd (launcher, link_fd, LINK_FD);
-  /* Our stdout is for results. */
-  if (err >= 0)
-    g_subprocess_launcher_take_stdout_fd (launcher, err);
-  if (program == NULL)
-    return NULL;
-  sp_program_bind (launcher);
-  return g_subprocess_launcher_spawn (launcher, error, program, "--role", "plugin-host", "--state",
-                                      state, NULL);
-}
 
 static void
 on_ended (GObject *object, GAsyncResult *result, gpointer data)
@@ -63,6 +41,7 @@ static void
 want_process (SpPluginClient *client, gpointer data)
 {
   SpPluginProcess *process = data;
+  SpPluginSpawn how = { .state = process->state, .given_fd = -1 };
   g_autoptr (GError) error = NULL;
   int pair[2];
 
@@ -71,7 +50,8 @@ want_process (SpPluginClient *client, gpointer data)
     sp_plugin_client_exited (client);
     return;
   }
-  process->process = spawn (process->state, pair[1], &error);
+  how.link_fd = pair[1];
+  process->process = sp_plugin_spawn (&how, &error);
   if (process->process == NULL) {
     g_warning ("cannot start a plugin host: %s", error->message);
     (void) close (pair[0]);
@@ -187,38 +167,6 @@ sp_plugin_process_client (SpPluginProcess *process)
   return process->client;
 }
 
-static void
-on_gone (GObject *object, GAsyncResult *result, gpointer gone)
-{
-  (void) g_subprocess_wait_finish (G_SUBPROCESS (object), result, NULL);
-  *(gboolean *) gone = TRUE;
-}
-
-static gboolean
-on_grace_over (gpointer process)
-{
-  g_subprocess_force_exit (process);
-  return G_SOURCE_REMOVE;
-}
-
-/* On a context of its own, so that nothing else happens meanwhile. */
-static void
-wait_until_gone (GSubprocess *process)
-{
-  g_autoptr (GMainContext) context = g_main_context_new ();
-  g_autoptr (GSource) grace = g_timeout_source_new (GRACE_MS);
-  gboolean gone = FALSE;
-
-  g_main_context_push_thread_default (context);
-  g_source_set_callback (grace, on_grace_over, process, NULL);
-  g_source_attach (grace, context);
-  g_subprocess_wait_async (process, NULL, on_gone, &gone);
-  while (!gone)
-    g_main_context_iteration (context, TRUE);
-  g_source_destroy (grace);
-  g_main_context_pop_thread_default (context);
-}
-
 void
 sp_plugin_process_free (SpPluginProcess *process)
 {
@@ -228,7 +176,7 @@ sp_plugin_process_free (SpPluginProcess *process)
   g_object_unref (process->cancellable);
   sp_plugin_client_free (process->client);
   if (process->process != NULL)
-    wait_until_gone (process->process);
+    sp_plugin_see_off (process->process);
   g_clear_object (&process->process);
   g_free (process->state);
   g_free (process);

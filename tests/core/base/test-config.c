@@ -130,6 +130,29 @@ test_the_whole_example (void)
 }
 
 static void
+test_where_a_notifier_runs (void)
+{
+  static const char text[] = "[vault v]\nnotify = here, there\n"
+                             "[notify here]\nplugin = file\n"
+                             "[notify there]\nplugin = file\nwhere = host\nrun-as = daemon\n"
+                             "critical = no\n[approver a]\nhere = a\nthere = a\n";
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SpConfig) config = parse (text, &error);
+  const SpConfigVault *vault;
+
+  g_assert_no_error (error);
+  vault = sp_config_vault (config, NULL, &error);
+  g_assert_false (vault->notifiers[0]->on_host);
+  g_assert_true (vault->notifiers[0]->critical);
+  g_assert_null (vault->notifiers[0]->run_as);
+  g_assert_true (vault->notifiers[1]->on_host);
+  g_assert_false (vault->notifiers[1]->critical);
+  g_assert_cmpstr (vault->notifiers[1]->run_as, ==, "daemon");
+  /* The core's own keys are none of the plugin's. */
+  g_assert_cmpuint (g_variant_n_children (vault->notifiers[1]->options), ==, 0);
+}
+
+static void
 test_people_of_a_notifier (void)
 {
   g_autoptr (SpConfig) config = parse (example, NULL);
@@ -257,6 +280,18 @@ static const Case cases[] = {
     "f:3: [notify telegram] has no key 'bot-tokn': did you mean 'bot-token'?\n"
     "f:4: api-base: an address must start with https:// (http:// only where the host is this "
     "machine)" },
+  { "where", "[vault v]\n[notify file]\nwhere = there\n",
+    "f:3: where: 'there' is none of vault, host" },
+  { "run-as-in-the-vault", "[vault v]\n[notify file]\nrun-as = daemon\n",
+    "f:3: run-as: only a plugin with 'where = host' runs as a user of this machine" },
+  { "run-as-root", "[vault v]\n[notify file]\nwhere = host\nrun-as = root\n",
+    "f:4: run-as: 'root' is root, which no plugin runs as" },
+  { "run-as-nobody-known", "[vault v]\n[notify file]\nwhere = host\nrun-as = no-such-user\n",
+    "f:4: run-as: there is no user 'no-such-user' on this machine" },
+  { "critical", "[vault v]\n[notify file]\ncritical = maybe\n",
+    "f:3: critical: 'maybe' is neither yes nor no" },
+  { "where-of-a-store", "[vault v]\n[store sqlite]\nwhere = host\n",
+    "f:3: [store sqlite] has no key 'where'" },
   { "literal-secret", "[vault v]\n[notify telegram]\nbot-token = 123:hunter2\n",
     "f:3: bot-token: the value of a secret does not belong here: write file:/absolute/path or "
     "credential:NAME" },
@@ -418,6 +453,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/config/the-whole-example", test_the_whole_example);
+  g_test_add_func ("/config/where-a-notifier-runs", test_where_a_notifier_runs);
   g_test_add_func ("/config/people-of-a-notifier", test_people_of_a_notifier);
   g_test_add_func ("/config/defaults", test_defaults);
   g_test_add_func ("/config/a-section-may-name-another-plugin",

@@ -422,6 +422,12 @@ on_port_closed (SpRpc *rpc, gpointer data)
   g_assert_not_reached ();
 }
 
+static void
+count_alone (SpRpc *rpc, gpointer data)
+{
+  (*(guint *) data)++;
+}
+
 static gboolean
 set_flag (gpointer flag)
 {
@@ -435,9 +441,12 @@ static void
 test_port_without_a_peer (void)
 {
   int fd = open ("/dev/null", O_RDWR | O_CLOEXEC);
-  SpRpc *rpc = sp_rpc_new (fd, on_port_message, on_port_closed, NULL);
+  guint turns = 0, n_alone = 0;
+  SpRpc *rpc = sp_rpc_new (fd, on_port_message, on_port_closed, &n_alone);
   gboolean over = FALSE;
-  guint turns = 0;
+
+  sp_rpc_on_alone (rpc, count_alone);
+  g_assert_false (sp_rpc_is_alone (rpc));
 
   g_timeout_add (300, set_flag, &over);
   while (!over) {
@@ -446,6 +455,9 @@ test_port_without_a_peer (void)
   }
   g_assert_true (sp_rpc_is_open (rpc));
   g_assert_cmpuint (turns, <, 60);
+  /* It is looked at again and again, and told once. */
+  g_assert_true (sp_rpc_is_alone (rpc));
+  g_assert_cmpuint (n_alone, ==, 1);
   sp_rpc_unref (rpc);
 }
 

@@ -278,6 +278,6 @@ fixture_main (int argc, char **argv, int *ret_status)
 {
   if (argc != 3 || strcmp (argv[1], "--plugin-host") != 0)
     return FALSE;
-  *ret_status = sp_plugin_host_run (3, argv[2]);
+  *ret_status = sp_plugin_host_run (3, argv[2], -1);
   return TRUE;
 }
