@@ -175,7 +175,9 @@ void sp_check_note_notice (SpCheckInstance *instance, const SpNotice *notice);
 
 /* ---- fill.c ---------------------------------------------------------------------------------------- */
 
-#define SP_CHECK_N_SHAPES 4u
+/* Four shapes of paths, first without and then with the secrets that need not be set. */
+#define SP_CHECK_N_PATHS 4u
+#define SP_CHECK_N_SHAPES (2 * SP_CHECK_N_PATHS)
 /* Values for the options of @module: a{ss}; secrets go into @secrets. */
 GVariant *sp_check_fill (SpCheck *check, const SpPluginModule *module, SpCheckFill fill,
                          guint shape, const char *name, GHashTable *secrets);
