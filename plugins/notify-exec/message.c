@@ -5,6 +5,21 @@
 
 /* ---- what a program is told ------------------------------------------------------------------------- */
 
+/* The core has cleaned it, but programs print values on terminals: nothing that steers one gets there. */
+static char *
+visible (const char *value)
+{
+  GString *out = g_string_new (NULL);
+
+  for (; *value != '\0'; value = g_utf8_next_char (value)) {
+    gunichar c = g_utf8_get_char (value);
+    GUnicodeType type = g_unichar_type (c);
+
+    g_string_append_unichar (out, type == G_UNICODE_CONTROL || type == G_UNICODE_FORMAT ? ' ' : c);
+  }
+  return g_string_free (out, FALSE);
+}
+
 static JsonArray *
 array_of_fields (const SpNotice *notice)
 {
@@ -13,9 +28,10 @@ array_of_fields (const SpNotice *notice)
   for (gsize i = 0; i < notice->n_fields; i++) {
     const SpField *field = &notice->fields[i];
     JsonObject *object = json_object_new ();
+    g_autofree char *value = visible (field->value);
 
     json_object_set_string_member (object, "label", field->label);
-    json_object_set_string_member (object, "value", field->value);
+    json_object_set_string_member (object, "value", value);
     json_object_set_string_member (object, "origin",
                                    field->origin == SP_FIELD_AGENT ? "agent" : "core");
     json_array_add_object_element (array, object);
