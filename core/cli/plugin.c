@@ -51,6 +51,24 @@ sp_cli_plugin_list (SpCli *cli, GError **error)
   return 0;
 }
 
+/* The file's name says of what kind it is. */
+static char *
+find_path (const char *dir, const char *path, GError **error)
+{
+  g_autofree char *file = g_path_get_basename (path);
+  g_autofree char *kind = NULL;
+  g_autofree char *name = NULL;
+
+  if (sp_plugin_split (file, &kind, &name))
+    return sp_plugin_find (dir, kind, path, error);
+  g_set_error (
+      error, SP_PROBLEM, SP_PROBLEM_CONFIG,
+      "%s is no plugin's file: it would be named KIND-NAME.so, with one of the kinds notify, "
+      "store and vm",
+      path);
+  return NULL;
+}
+
 /* "notify-file", or "file" where only one kind has a plugin of that name, or a path. */
 static char *
 find (const char *dir, const char *name, GError **error)
@@ -61,7 +79,7 @@ find (const char *dir, const char *name, GError **error)
   g_auto (GStrv) files = NULL;
 
   if (strchr (name, '/') != NULL)
-    return sp_plugin_find (dir, "notify", name, error);
+    return find_path (dir, name, error);
   if (sp_plugin_split (file, &kind, &bare))
     return sp_plugin_find (dir, kind, bare, error);
   files = sp_plugin_files (dir, error);
@@ -108,8 +126,12 @@ sp_cli_plugin_show (SpCli *cli, GError **error)
     g_autofree char *text = sp_plugin_info_to_json (info);
 
     (void) printf ("%s\n", text);
-    return 0;
+  } else if (sp_cli_has (cli, "markdown")) {
+    g_autofree char *text = sp_plugin_info_to_markdown (info);
+
+    (void) printf ("%s", text);
+  } else {
+    print_info (info);
   }
-  print_info (info);
   return 0;
 }

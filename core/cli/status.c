@@ -5,9 +5,11 @@
 #include "cli/output.h"
 
 static const SpColumn fields[] = {
-  { "state", "state", SP_COLUMN_TEXT },     { "vault", "vault", SP_COLUMN_TEXT },
-  { "version", "version", SP_COLUMN_TEXT }, { "secrets", "secrets", SP_COLUMN_TEXT },
-  { "agents", "agents", SP_COLUMN_TEXT },   { "pending", "pending", SP_COLUMN_TEXT },
+  { "state", "state", SP_COLUMN_TEXT },           { "vault", "vault", SP_COLUMN_TEXT },
+  { "version", "version", SP_COLUMN_TEXT },       { "secrets", "secrets", SP_COLUMN_TEXT },
+  { "agents", "agents", SP_COLUMN_TEXT },         { "pending", "pending", SP_COLUMN_TEXT },
+  { "grants", "grants", SP_COLUMN_TEXT },         { "locked by", "locked_by", SP_COLUMN_TEXT },
+  { "locked via", "locked_via", SP_COLUMN_TEXT }, { "locked at", "locked_at", SP_COLUMN_TIME },
 };
 
 static const SpColumn plugins[] = {

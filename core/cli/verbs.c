@@ -79,6 +79,12 @@ static const SpCliOption health_options[] = {
   { "pin", "PIN", FALSE, "the key that it must have: sha256//BASE64" },
 };
 
+static const SpCliOption show_options[] = {
+  { "markdown", NULL, FALSE, "as a page of the manual" },
+};
+static const SpCliOption new_options[] = {
+  { "dir", "DIR", FALSE, "an empty or new folder for it; ./KIND-NAME where it is not given" },
+};
 static const SpCliOption build_options[] = {
   { "output", "DIR", FALSE, "a new folder for it, instead of this host's images" },
   { "kernel", "FILE", FALSE, "which kernel; the newest of /boot where it is not given" },
@@ -213,6 +219,12 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_grant_revoke },
+  { .name = "vault lock",
+    .args = "[--yes]",
+    .help = "end all requests and grants, and hand out nothing any more",
+    SP_CLI_OPTIONS (yes_options),
+    .run = sp_cli_vault_lock },
+  { .name = "vault unlock", .help = "let agents ask again", .run = sp_cli_vault_unlock },
   { .name = "agent add",
     .args = "NAME [--write FILE]",
     .help = "add an agent; its token is shown once",
@@ -244,10 +256,18 @@ const SpCliVerb sp_cli_verbs[] = {
     .run = sp_cli_ownership_verify },
   { .name = "config check", .help = "check the config file", .run = sp_cli_config_check },
   { .name = "config show", .help = "show what the config file means", .run = sp_cli_config_show },
+  { .name = "plugin new",
+    .args = "notify|store|vm NAME [--dir DIR]",
+    .help = "write a project for a plugin of your own",
+    SP_CLI_OPTIONS (new_options),
+    .min_args = 2,
+    .max_args = 2,
+    .run = sp_cli_plugin_new },
   { .name = "plugin list", .help = "list the plugins", .run = sp_cli_plugin_list },
   { .name = "plugin show",
-    .args = "NAME|PATH",
+    .args = "NAME|PATH [--markdown]",
     .help = "show one plugin and its options",
+    SP_CLI_OPTIONS (show_options),
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_plugin_show },

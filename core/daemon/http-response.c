@@ -99,6 +99,14 @@ code_for_agents (const GError *error)
   }
 }
 
+/* What went wrong inside is ours; why the vault is locked is the keeper's own sentence, and agents can act
+ * on it. */
+static gboolean
+may_tell (const GError *error, guint status)
+{
+  return status < 500 || g_error_matches (error, SP_PROBLEM, SP_PROBLEM_LOCKED);
+}
+
 void
 sp_http_response_problem (const GError *error, const char *allow, GString *body,
                           SpHttpResponse *ret_response)
@@ -112,7 +120,7 @@ sp_http_response_problem (const GError *error, const char *allow, GString *body,
   g_string_append_printf (body, "\"type\":\"" SP_PROBLEM_URN "%s\"", sp_problem_slug (code));
   append_member (body, "title", sp_problem_title (code));
   g_string_append_printf (body, ",\"status\":%u", status);
-  append_member (body, "detail", status < 500 ? detail : sp_problem_title (code));
+  append_member (body, "detail", may_tell (error, status) ? detail : sp_problem_title (code));
   if (sp_problem_field (error) != NULL)
     append_member (body, "field", sp_problem_field (error));
   g_string_append_c (body, '}');

@@ -79,7 +79,9 @@ plugin_to_object (const SpKeeperPlugin *plugin)
   json_object_set_string_member (object, "name", sp_plugin_client_instance (client));
   json_object_set_string_member (
       object, "kind", sp_plugin_client_kind (client) == SP_KIND_STORE ? "store" : "notify");
-  json_object_set_string_member (object, "plugin", plugin->plugin);
+  if (plugin->plugin != NULL)
+    json_object_set_string_member (object, "plugin", plugin->plugin);
+  json_object_set_boolean_member (object, "critical", plugin->critical);
   json_object_set_string_member (object, "state", states[sp_plugin_client_state (client)]);
   if (sp_plugin_client_why (client) != NULL)
     json_object_set_string_member (object, "why", sp_plugin_client_why (client));
@@ -166,6 +168,10 @@ take_request (SpKeeper *keeper, SpRpcMessage *message)
   }
   if (!keeper->unlocked) {
     fail (keeper, message->id, SP_PROBLEM_LOCKED, "the vault is locked: it has no keys yet");
+    return;
+  }
+  if (g_str_equal (message->method, "vault.configure")) {
+    sp_keeper_configure (keeper, message->id, params, message->secret);
     return;
   }
   pending = g_new0 (Pending, 1);

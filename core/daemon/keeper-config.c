@@ -105,6 +105,12 @@ options_of (JsonObject *plugin)
   return g_variant_ref_sink (g_variant_builder_end (&builder));
 }
 
+static const char *
+kind_word (SpKind kind)
+{
+  return kind == SP_KIND_STORE ? "store" : "notify";
+}
+
 /* "notify/NAME/OPTION" -> OPTION for this plugin. */
 static GVariant *
 secrets_of (const SpKeeperConfig *config, const char *kind, const char *instance)
@@ -142,6 +148,12 @@ people_of (const SpKeeperConfig *config, const char *notifier)
       g_variant_builder_add (&builder, "s", id);
   }
   return g_variant_ref_sink (g_variant_builder_end (&builder));
+}
+
+static gboolean
+is_critical (JsonObject *object)
+{
+  return json_object_get_boolean_member_with_default (object, "critical", TRUE);
 }
 
 static gboolean
@@ -185,6 +197,25 @@ read_numbers (SpVaultSettings *settings, JsonObject *params, GError **error)
   return TRUE;
 }
 
+gboolean
+sp_keeper_config_statement (const SpKeeperConfig *config, char **ret_statement,
+                            GBytes **ret_signature, GError **error)
+{
+  const char *signature = sp_keeper_text_member (config->params, "signature");
+  const char *statement = sp_keeper_text_member (config->params, "statement");
+  gsize length = 0;
+  guchar *decoded;
+
+  if (statement == NULL || signature == NULL) {
+    sp_problem_set_invalid (error, "statement", "the ownership statement is missing");
+    return FALSE;
+  }
+  decoded = g_base64_decode (signature, &length);
+  *ret_signature = g_bytes_new_take (decoded, length);
+  *ret_statement = g_strdup (statement);
+  return TRUE;
+}
+
 SpVaultSettings *
 sp_keeper_config_settings (const SpKeeperConfig *config, GError **error)
 {
@@ -206,35 +237,80 @@ sp_keeper_config_settings (const SpKeeperConfig *config, GError **error)
     JsonObject *object = array_object (notifiers, i);
     const char *name = object ? sp_keeper_text_member (object, "name") : NULL;
 
-    if (name != NULL)
-      g_ptr_array_add (settings->notifiers, g_strdup (name));
+    if (name == NULL)
+      continue;
+    g_ptr_array_add (settings->notifiers, g_strdup (name));
+    if (!is_critical (object))
+      g_hash_table_add (settings->optional, g_strdup (name));
   }
   if (!read_numbers (settings, config->params, error))
     return NULL;
   return g_steal_pointer (&settings);
 }
 
+/* ---- plugins ----------------------------------------------------------------------------------------------- */
+
+static gboolean
+read_setup (const SpKeeperConfig *config, SpKind kind, JsonObject *object, SpPluginSetup *setup,
+            GError **error)
+{
+  const char *word = kind_word (kind);
+
+  setup->kind = kind;
+  setup->instance = object ? sp_keeper_text_member (object, "name") : NULL;
+  setup->path = object ? sp_keeper_text_member (object, "plugin") : NULL;
+  setup->failed = object ? sp_keeper_text_member (object, "failed") : NULL;
+  if (setup->instance == NULL || (setup->path == NULL && setup->failed == NULL)) {
+    sp_problem_set_invalid (error, word, "a %s plugin lacks its name or path", word);
+    return FALSE;
+  }
+  setup->options = options_of (object);
+  setup->secrets = secrets_of (config, word, setup->instance);
+  setup->people = people_of (config, setup->instance);
+  return TRUE;
+}
+
+static void
+setup_clear (SpPluginSetup *setup)
+{
+  g_clear_pointer (&setup->options, g_variant_unref);
+  g_clear_pointer (&setup->secrets, g_variant_unref);
+  g_clear_pointer (&setup->people, g_variant_unref);
+}
+
+GHashTable *
+sp_keeper_config_marks (const SpKeeperConfig *config, JsonObject *object, GError **error)
+{
+  SpPluginSetup setup = { 0 };
+  GHashTable *marks = NULL;
+
+  if (read_setup (config, SP_KIND_NOTIFIER, object, &setup, error))
+    marks = sp_keeper_marks_new (&setup, is_critical (object));
+  setup_clear (&setup);
+  return marks;
+}
+
 SpKeeperPlugin *
 sp_keeper_config_start (const SpKeeperConfig *config, SpKeeper *keeper, JsonObject *object,
                         SpKind kind, guint slot, GError **error)
 {
-  const char *word = kind == SP_KIND_STORE ? "store" : "notify";
-  const char *name = object ? sp_keeper_text_member (object, "name") : NULL;
-  const char *path = object ? sp_keeper_text_member (object, "plugin") : NULL;
-  g_autoptr (GVariant) options = NULL, secrets = NULL, people = NULL;
-  SpPluginSetup setup = { .kind = kind, .instance = name, .path = path };
-  gboolean on_host;
+  SpPluginSetup setup = { 0 };
+  SpKeeperPlugin *plugin;
+  gboolean on_host =
+      kind == SP_KIND_NOTIFIER && g_strcmp0 (sp_keeper_text_member (object, "where"), "host") == 0;
 
-  if (name == NULL || path == NULL || slot >= SP_MAX_SLOTS) {
-    sp_problem_set_invalid (error, word, "a %s plugin lacks its name or path", word);
+  if (slot >= SP_MAX_SLOTS) {
+    sp_problem_set_invalid (error, kind_word (kind), "there are more than %u notifiers",
+                            SP_MAX_SLOTS - SP_SLOT_NOTIFIERS);
     return NULL;
   }
-  setup.options = options = options_of (object);
-  setup.secrets = secrets = secrets_of (config, word, name);
-  setup.people = people = people_of (config, name);
-  on_host =
-      kind == SP_KIND_NOTIFIER && g_strcmp0 (sp_keeper_text_member (object, "where"), "host") == 0;
-  return sp_keeper_plugin_new (keeper, slot, on_host, &setup);
+  if (!read_setup (config, kind, object, &setup, error))
+    return NULL;
+  plugin = sp_keeper_plugin_new (keeper, slot, on_host, &setup);
+  plugin->critical = is_critical (object);
+  plugin->marks = sp_keeper_marks_new (&setup, plugin->critical);
+  setup_clear (&setup);
+  return plugin;
 }
 
 JsonArray *

@@ -78,17 +78,15 @@ ready (SpKeeper *keeper, SpLinkCall *call)
 static const char *
 why_unhealthy (SpKeeper *keeper)
 {
-  guint usable = 0;
-
   if (!keeper->owned)
     return NULL;
   if (!keeper->unlocked)
     return "locked";
+  if (sp_vault_is_locked (keeper->vault))
+    return "locked";
   if (sp_plugin_client_state (keeper->store->client) != SP_PLUGIN_READY)
     return "store";
-  for (guint i = 0; i < keeper->notifiers->len; i++)
-    usable += sp_keeper_plugin_usable (g_ptr_array_index (keeper->notifiers, i));
-  return keeper->notifiers->len > 0 && usable == 0 ? "notifier" : NULL;
+  return sp_vault_can_ask (keeper->vault, NULL) ? NULL : "notifier";
 }
 
 static void

@@ -6,6 +6,8 @@
 #include "daemon/keeper-private.h"
 
 #define START_US (10 * G_USEC_PER_SEC)
+/* A plugin has two seconds to stop. */
+#define END_MS 3000u
 
 /* ---- what plugin hosts want --------------------------------------------------------------------------- */
 
@@ -14,6 +16,7 @@ want_process (SpPluginClient *client, gpointer data)
 {
   const SpKeeperPlugin *plugin = data;
 
+  plugin->keeper->processes[plugin->slot] = TRUE;
   if (plugin->on_host)
     sp_keeper_tunnels_start (plugin->keeper->tunnels, client);
   else
@@ -93,6 +96,19 @@ answer (SpPluginClient *client, const char *notice_id, const char *choice_id, co
 }
 
 static void
+command (SpPluginClient *client, const char *person, const char *word, const char *evidence,
+         SpLinkCall *call, gpointer data)
+{
+  const SpKeeperPlugin *plugin = data;
+
+  if (plugin->slot == SP_SLOT_STORE || !plugin->keeper->unlocked)
+    refuse (call);
+  else
+    sp_vault_command (plugin->keeper->vault, sp_plugin_client_instance (client), person, word,
+                      evidence, on_answered, call);
+}
+
+static void
 alarm_raised (SpPluginClient *client, const char *what, gpointer data)
 {
   const SpKeeperPlugin *plugin = data;
@@ -107,14 +123,18 @@ state_changed (SpPluginClient *client, gpointer data)
   const SpKeeperPlugin *plugin = data;
   SpKeeper *keeper = plugin->keeper;
   const char *why = sp_plugin_client_why (client);
+  SpPluginState state = sp_plugin_client_state (client);
 
   if (why != NULL)
     g_message ("%s %s: %s", plugin->slot == SP_SLOT_STORE ? "store" : "notify",
                sp_plugin_client_instance (client), why);
   if (plugin->slot == SP_SLOT_STORE)
     sp_keeper_store_changed (keeper);
-  else if (keeper->unlocked && sp_plugin_client_state (client) == SP_PLUGIN_READY)
+  else if (keeper->unlocked && state == SP_PLUGIN_READY)
     sp_vault_notify (keeper->vault);
+  else if (keeper->unlocked && (state == SP_PLUGIN_TROUBLED || state == SP_PLUGIN_FAILED))
+    sp_vault_trouble (keeper->vault, sp_plugin_client_instance (client), why);
+  sp_keeper_configure_go_on (keeper);
 }
 
 static const SpPluginEvents events = { .want_process = want_process,
@@ -122,6 +142,7 @@ static const SpPluginEvents events = { .want_process = want_process,
                                        .recall = recall,
                                        .remember = remember,
                                        .answer = answer,
+                                       .command = command,
                                        .alarm = alarm_raised,
                                        .state_changed = state_changed };
 
@@ -134,6 +155,7 @@ sp_keeper_plugin_new (SpKeeper *keeper, guint slot, gboolean on_host, const SpPl
   plugin->slot = slot;
   plugin->on_host = on_host;
   plugin->plugin = g_strdup (setup->path);
+  plugin->critical = TRUE;
   plugin->client = sp_plugin_client_new (setup, &events, plugin);
   return plugin;
 }
@@ -143,11 +165,78 @@ sp_keeper_plugin_free (SpKeeperPlugin *plugin)
 {
   if (plugin == NULL)
     return;
-  if (plugin->on_host)
+  /* The host lets no other begin before this one's process has ended. */
+  if (plugin->on_host) {
     sp_keeper_tunnels_forget (plugin->keeper->tunnels, plugin->client);
+    sp_keeper_slot_ended (plugin->keeper, plugin->slot);
+  }
   sp_plugin_client_free (plugin->client);
+  g_clear_pointer (&plugin->marks, g_hash_table_unref);
   g_free (plugin->plugin);
   g_free (plugin);
+}
+
+/* ---- places ---------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  SpKeeper *keeper;
+  guint slot;
+} Place;
+
+static gboolean
+on_overdue (gpointer data)
+{
+  const Place *place = data;
+
+  place->keeper->killers[place->slot] = 0;
+  (void) sp_control_send (place->keeper->control, SP_CONTROL_KILL, place->slot, -1);
+  return G_SOURCE_REMOVE;
+}
+
+void
+sp_keeper_plugin_end (SpKeeperPlugin *plugin)
+{
+  SpKeeper *keeper = plugin->keeper;
+  guint slot = plugin->slot;
+  const Place place = { keeper, slot };
+
+  if (plugin->on_host)
+    sp_keeper_tunnels_end (keeper->tunnels, plugin->client);
+  if (plugin->on_host || !keeper->processes[slot] || keeper->killers[slot] != 0)
+    return;
+  keeper->killers[slot] = g_timeout_add_full (G_PRIORITY_DEFAULT, END_MS, on_overdue,
+                                              g_memdup2 (&place, sizeof place), g_free);
+}
+
+void
+sp_keeper_slot_ended (SpKeeper *keeper, guint slot)
+{
+  keeper->processes[slot] = FALSE;
+  g_clear_handle_id (&keeper->killers[slot], g_source_remove);
+}
+
+void
+sp_keeper_hosted_ended (const SpPluginClient *client, gpointer data)
+{
+  SpKeeper *keeper = data;
+
+  for (guint slot = SP_SLOT_NOTIFIERS; slot < SP_MAX_SLOTS; slot++) {
+    const SpKeeperPlugin *plugin =
+        keeper->processes[slot] ? sp_keeper_plugin_in_slot (keeper, slot) : NULL;
+
+    if (plugin != NULL && plugin->client == client)
+      sp_keeper_slot_ended (keeper, slot);
+  }
+  sp_keeper_configure_go_on (keeper);
+}
+
+guint
+sp_keeper_free_slot (SpKeeper *keeper)
+{
+  for (guint slot = SP_SLOT_NOTIFIERS; slot < SP_MAX_SLOTS; slot++)
+    if (!keeper->processes[slot] && sp_keeper_plugin_in_slot (keeper, slot) == NULL)
+      return slot;
+  return 0;
 }
 
 SpKeeperPlugin *
@@ -155,9 +244,13 @@ sp_keeper_plugin_in_slot (SpKeeper *keeper, guint slot)
 {
   if (slot == SP_SLOT_STORE)
     return keeper->store;
-  if (slot < SP_SLOT_NOTIFIERS || slot - SP_SLOT_NOTIFIERS >= keeper->notifiers->len)
-    return NULL;
-  return g_ptr_array_index (keeper->notifiers, slot - SP_SLOT_NOTIFIERS);
+  for (guint i = 0; i < keeper->notifiers->len; i++) {
+    SpKeeperPlugin *plugin = g_ptr_array_index (keeper->notifiers, i);
+
+    if (plugin->slot == slot)
+      return plugin;
+  }
+  return sp_keeper_configure_in_slot (keeper, slot);
 }
 
 /* ---- the vault's ports --------------------------------------------------------------------------------------- */

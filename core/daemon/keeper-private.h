@@ -10,12 +10,15 @@
 
 typedef struct _SpKeeper SpKeeper;
 typedef struct _SpKeeperConfig SpKeeperConfig;
+typedef struct _SpKeeperApply SpKeeperApply;
 
 typedef struct {
   SpKeeper *keeper;
   guint slot;
-  gboolean on_host; /* its process is not the parent's, but the host's: its slot stays empty */
-  char *plugin;     /* path */
+  gboolean on_host;  /* its process is not the parent's, but the host's: its slot stays empty */
+  char *plugin;      /* path; NULL: it could not even be tried */
+  gboolean critical; /* the vault does not serve without it */
+  GHashTable *marks; /* what it was opened with: key -> text, or digest of a secret */
   SpPluginClient *client;
 } SpKeeperPlugin;
 
@@ -46,6 +49,9 @@ struct _SpKeeper {
   SpKeeperPlugin *store;
   GPtrArray *notifiers; /* SpKeeperPlugin */
   SpKeeperTunnels *tunnels;
+  SpKeeperApply *apply;             /* another config is being opened; NULL: none */
+  gboolean processes[SP_MAX_SLOTS]; /* asked for, and not ended yet */
+  guint killers[SP_MAX_SLOTS];      /* timers: it has been told to end */
   guint wake;
   SpSecret *vault_key;
   SpSecret *tls;
@@ -71,10 +77,25 @@ void sp_keeper_unlock (SpKeeper *keeper, const char *id, JsonObject *params, SpS
 /* The store plugin changed its state: it may be that it never opens. */
 void sp_keeper_store_changed (SpKeeper *keeper);
 
+/* ---- keeper-configure.c: another config while it runs ----------------------------------------------------- */
+void sp_keeper_configure (SpKeeper *keeper, const char *id, JsonObject *params, SpSecret *secret);
+/* A process has ended, or a notifier has changed its state: it may go on. */
+void sp_keeper_configure_go_on (SpKeeper *keeper);
+/* The one that is being opened for this place; NULL: none. */
+SpKeeperPlugin *sp_keeper_configure_in_slot (SpKeeper *keeper, guint slot);
+void sp_keeper_configure_drop (SpKeeper *keeper);
+
 /* ---- keeper-plugins.c: plugin hosts, and the vault's ports to them ------------------------------------------ */
 SpKeeperPlugin *
 sp_keeper_plugin_new (SpKeeper *keeper, guint slot, gboolean on_host, const SpPluginSetup *setup);
 void sp_keeper_plugin_free (SpKeeperPlugin *plugin);
+/* The process there has lost its plugin: it is killed where it does not end by itself. */
+void sp_keeper_plugin_end (SpKeeperPlugin *plugin);
+void sp_keeper_slot_ended (SpKeeper *keeper, guint slot);
+/* The process of @client, on the host, has ended.  @data: the keeper. */
+void sp_keeper_hosted_ended (const SpPluginClient *client, gpointer data);
+/* A place for a notifier where nothing runs and nothing is to run; 0: there is none. */
+guint sp_keeper_free_slot (SpKeeper *keeper);
 /* Whether it works, as far as is known. */
 gboolean sp_keeper_plugin_usable (const SpKeeperPlugin *plugin);
 SpKeeperPlugin *sp_keeper_plugin_in_slot (SpKeeper *keeper, guint slot);

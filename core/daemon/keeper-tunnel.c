@@ -24,6 +24,7 @@
 
 struct _SpKeeperTunnels {
   SpKeeperTell tell;
+  SpKeeperEnded ended;
   gpointer data;
   GMainContext *context;
   GPtrArray *runs; /* Run */
@@ -85,7 +86,10 @@ gone (Run *run, const char *why)
 {
   SpPluginClient *client = run->client;
 
-  (void) g_ptr_array_remove_fast (run->tunnels->runs, run);
+  SpKeeperTunnels *tunnels = run->tunnels;
+
+  (void) g_ptr_array_remove_fast (tunnels->runs, run);
+  tunnels->ended (client, tunnels->data);
   sp_plugin_client_exited_because (client, why);
 }
 
@@ -132,6 +136,20 @@ sp_keeper_tunnels_kill (SpKeeperTunnels *tunnels, SpPluginClient *client)
   }
   g_clear_pointer (&run->tunnel, sp_tunnel_free);
   if (tell (run, "plugin.kill", NULL, 0))
+    expect_answer (run);
+  else
+    gone (run, SP_KEEPER_NO_HOST);
+}
+
+void
+sp_keeper_tunnels_end (SpKeeperTunnels *tunnels, SpPluginClient *client)
+{
+  Run *run = run_of (tunnels, client);
+
+  if (run == NULL)
+    return;
+  g_clear_pointer (&run->tunnel, sp_tunnel_free);
+  if (tell (run, "plugin.end", NULL, 0))
     expect_answer (run);
   else
     gone (run, SP_KEEPER_NO_HOST);
@@ -280,11 +298,12 @@ sp_keeper_tunnels_take (SpKeeperTunnels *tunnels, const SpRpcMessage *message)
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
 SpKeeperTunnels *
-sp_keeper_tunnels_new (SpKeeperTell func, gpointer data)
+sp_keeper_tunnels_new (SpKeeperTell func, SpKeeperEnded ended, gpointer data)
 {
   SpKeeperTunnels *tunnels = g_new0 (SpKeeperTunnels, 1);
 
   tunnels->tell = func;
+  tunnels->ended = ended;
   tunnels->data = data;
   tunnels->context = g_main_context_ref_thread_default ();
   tunnels->runs = g_ptr_array_new_with_free_func (run_free);

@@ -17,13 +17,18 @@ typedef struct _SpKeeperTunnels SpKeeperTunnels;
 /* Send a notification to the host; FALSE: nobody is there to hear it. */
 typedef gboolean (*SpKeeperTell) (SpRpcMessage *message, gpointer data);
 
-SpKeeperTunnels *sp_keeper_tunnels_new (SpKeeperTell tell, gpointer data);
+/* The process of @client has ended; the client hears of it right after this. */
+typedef void (*SpKeeperEnded) (const SpPluginClient *client, gpointer data);
+
+SpKeeperTunnels *sp_keeper_tunnels_new (SpKeeperTell tell, SpKeeperEnded ended, gpointer data);
 /* No client may have one any more. */
 void sp_keeper_tunnels_free (SpKeeperTunnels *tunnels);
 
 /* For SpPluginEvents: @client wants a process, or wants it gone. */
 void sp_keeper_tunnels_start (SpKeeperTunnels *tunnels, SpPluginClient *client);
 void sp_keeper_tunnels_kill (SpKeeperTunnels *tunnels, SpPluginClient *client);
+/* @client has closed its end: its process stops by itself, or is killed. */
+void sp_keeper_tunnels_end (SpKeeperTunnels *tunnels, SpPluginClient *client);
 /* @client is about to be freed: its process is let go. */
 void sp_keeper_tunnels_forget (SpKeeperTunnels *tunnels, SpPluginClient *client);
 

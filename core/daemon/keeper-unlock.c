@@ -27,22 +27,12 @@ static gboolean
 read_identity (SpKeeper *keeper, const SpKeeperConfig *config, GError **error)
 {
   JsonObject *params = sp_keeper_config_params (config);
-  const char *signature = sp_keeper_text_member (params, "signature");
-  const char *statement = sp_keeper_text_member (params, "statement");
-  gsize length = 0;
-  guchar *decoded;
 
   keeper->vault_key = sp_keeper_config_key (config, "vault-key", 0, error);
   keeper->tls = keeper->vault_key ? sp_keeper_config_key (config, "tls", 0, error) : NULL;
-  if (keeper->tls == NULL)
+  if (keeper->tls == NULL ||
+      !sp_keeper_config_statement (config, &keeper->statement, &keeper->signature, error))
     return FALSE;
-  if (statement == NULL || signature == NULL) {
-    sp_problem_set_invalid (error, "statement", "the ownership statement is missing");
-    return FALSE;
-  }
-  decoded = g_base64_decode (signature, &length);
-  keeper->signature = g_bytes_new_take (decoded, length);
-  keeper->statement = g_strdup (statement);
   keeper->vault_id = g_strdup (sp_keeper_text_member (params, "vault"));
   keeper->plain_allowed = g_strcmp0 (sp_keeper_text_member (params, "tls"), "optional") == 0;
   return TRUE;

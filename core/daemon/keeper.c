@@ -52,10 +52,12 @@ take_control (SpKeeper *keeper, const SpControl *control, int fd)
     (void) close (fd);
   if (control->op != SP_CONTROL_EXITED)
     return;
+  sp_keeper_slot_ended (keeper, control->slot);
   if (control->slot == SP_SLOT_GATE)
     on_gate_exited (keeper);
   else if (plugin != NULL)
     sp_plugin_client_exited (plugin->client);
+  sp_keeper_configure_go_on (keeper);
 }
 
 static gboolean
@@ -109,9 +111,12 @@ clear (SpKeeper *keeper)
   if (keeper->gate != NULL)
     sp_link_close (keeper->gate);
   g_clear_pointer (&keeper->gate, sp_link_unref);
+  sp_keeper_configure_drop (keeper);
   g_clear_pointer (&keeper->notifiers, g_ptr_array_unref);
   g_clear_pointer (&keeper->tunnels, sp_keeper_tunnels_free);
   g_clear_pointer (&keeper->store, sp_keeper_plugin_free);
+  for (guint slot = 0; slot < SP_MAX_SLOTS; slot++)
+    g_clear_handle_id (&keeper->killers[slot], g_source_remove);
   /* What the plugins' ends have left to do, while what they point at is still there. */
   for (guint i = 0; i < LAST_TURNS && g_main_context_iteration (NULL, FALSE); i++)
     ;
@@ -142,7 +147,7 @@ sp_keeper_run (int control_fd, int admin_fd)
   keeper.session = sp_random_id (12);
   keeper.notifiers = g_ptr_array_new_with_free_func ((GDestroyNotify) sp_keeper_plugin_free);
   sp_keeper_fill_ports (&keeper);
-  keeper.tunnels = sp_keeper_tunnels_new (sp_keeper_tell_host, &keeper);
+  keeper.tunnels = sp_keeper_tunnels_new (sp_keeper_tell_host, sp_keeper_hosted_ended, &keeper);
   keeper.control_source = g_unix_fd_add (control_fd, G_IO_IN | G_IO_HUP, on_control, &keeper);
   g_unix_signal_add (SIGTERM, on_terminate, &keeper);
   if (admin_fd >= 0)

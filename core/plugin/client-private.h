@@ -61,6 +61,8 @@ struct _SpPluginClient {
   GSource *timer; /* until the next process is asked for */
   guint backoff_ms;
   guint retry_ms;
+  gboolean suspended;
+  gboolean tried;
   gint64 serving_since; /* monotonic; 0: not serving */
 
   SpPluginState state;

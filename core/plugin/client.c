@@ -78,10 +78,13 @@ set_state (SpPluginClient *client, SpPluginState state, const char *why)
 {
   if (client->state == state && g_strcmp0 (client->why, why) == 0)
     return;
+  client->tried = TRUE;
+  /* Another reason for the same state is no new beginning of it. */
+  if (client->state != state)
+    client->since = g_get_real_time ();
   client->state = state;
   g_free (client->why);
   client->why = g_strdup (why);
-  client->since = g_get_real_time ();
   if (!client->freed && client->events.state_changed != NULL)
     client->events.state_changed (client, client->data);
   if (state == SP_PLUGIN_FAILED && !client->freed) {
@@ -274,7 +277,8 @@ sp_plugin_client_attach (SpPluginClient *client, int fd)
                               .closed = on_link_closed,
                               .data = client };
 
-  if (client->phase != SP_CLIENT_WANTED) {
+  if (client->phase != SP_CLIENT_WANTED || client->suspended) {
+    client->phase = client->phase == SP_CLIENT_WANTED ? SP_CLIENT_DYING : client->phase;
     (void) close (fd);
     return;
   }
@@ -307,7 +311,7 @@ sp_plugin_client_exited_because (SpPluginClient *client, const char *why)
     set_state (client, SP_PLUGIN_DOWN, why ? why : "its process has ended");
   }
   client->phase = SP_CLIENT_IDLE;
-  if (!client->freed)
+  if (!client->freed && !client->suspended)
     client->timer = sp_client_timer (client, client->retry_ms, on_ask, client);
   sp_client_unref (client);
 }
@@ -342,10 +346,13 @@ sp_plugin_client_new (const SpPluginSetup *setup, const SpPluginEvents *events, 
   client->secrets =
       sp_link_wiped_bytes (g_variant_get_data (secrets), g_variant_get_size (secrets));
   client->backoff_ms = BACKOFF_MIN_MS;
-  client->why = g_strdup ("it is being started");
+  client->why = g_strdup (setup->failed ? setup->failed : "it is being started");
   client->since = g_get_real_time ();
   g_queue_init (&client->waiting);
-  client->timer = sp_client_timer (client, 0, on_ask, client);
+  client->state = setup->failed ? SP_PLUGIN_FAILED : SP_PLUGIN_DOWN;
+  client->tried = setup->failed != NULL;
+  if (setup->failed == NULL)
+    client->timer = sp_client_timer (client, 0, on_ask, client);
   return client;
 }
 
@@ -366,7 +373,37 @@ sp_plugin_client_free (SpPluginClient *client)
   sp_client_unref (client);
 }
 
+void
+sp_plugin_client_suspend (SpPluginClient *client)
+{
+  client->suspended = TRUE;
+  client->retry_ms = 0;
+  sp_client_timer_clear (&client->timer);
+  if (client->phase != SP_CLIENT_OPENING && client->phase != SP_CLIENT_STARTING &&
+      client->phase != SP_CLIENT_SERVING)
+    return;
+  client->phase = SP_CLIENT_DYING;
+  drop_link (client);
+  set_state (client, SP_PLUGIN_DOWN, "it is being exchanged");
+}
+
+void
+sp_plugin_client_resume (SpPluginClient *client)
+{
+  client->suspended = FALSE;
+  client->backoff_ms = BACKOFF_MIN_MS;
+  /* Otherwise the end of the process is still to come, and it is asked for then. */
+  if (client->phase == SP_CLIENT_IDLE && client->timer == NULL)
+    client->timer = sp_client_timer (client, 0, on_ask, client);
+}
+
 /* ---- looking at it ---------------------------------------------------------------------------------- */
+
+gboolean
+sp_plugin_client_tried (const SpPluginClient *client)
+{
+  return client->tried;
+}
 
 SpPluginState
 sp_plugin_client_state (const SpPluginClient *client)

@@ -35,6 +35,7 @@ typedef struct {
   GVariant *options;    /* a{ss}, as in the config file */
   GVariant *secrets;    /* a{say}: option -> value; wiped with the client */
   GVariant *people;     /* as: the approvers' ids at this notifier */
+  const char *failed;   /* why it can't even be tried: it is FAILED for good; NULL: it can */
 } SpPluginSetup;
 
 typedef struct {
@@ -76,9 +77,16 @@ void sp_plugin_client_exited (SpPluginClient *client);
 /* The same, where it is known @why; NULL: it is not. */
 void sp_plugin_client_exited_because (SpPluginClient *client, const char *why);
 
+/* End the process, and ask for none until _resume(); calls wait. */
+void sp_plugin_client_suspend (SpPluginClient *client);
+void sp_plugin_client_resume (SpPluginClient *client);
+/* Its first opening has come to an end, good or bad. */
+gboolean sp_plugin_client_tried (const SpPluginClient *client);
+
 SpPluginState sp_plugin_client_state (const SpPluginClient *client);
 const char *sp_plugin_client_why (const SpPluginClient *client); /* NULL while READY */
-gint64 sp_plugin_client_since (const SpPluginClient *client);    /* µs, wall clock */
+/* Since when it is in this state: µs, wall clock. */
+gint64 sp_plugin_client_since (const SpPluginClient *client);
 const char *sp_plugin_client_instance (const SpPluginClient *client);
 SpKind sp_plugin_client_kind (const SpPluginClient *client);
 

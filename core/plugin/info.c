@@ -148,3 +148,24 @@ sp_plugin_info_to_json (const SpPluginInfo *info)
   g_string_append_printf (out, "],\"options\":%s}", options);
   return g_string_free (out, FALSE);
 }
+
+/* ---- for the manual ----------------------------------------------------------------------------------- */
+
+char *
+sp_plugin_info_to_markdown (const SpPluginInfo *info)
+{
+  g_autofree char *options = sp_options_to_markdown (info->options, info->n_options);
+  g_autofree char *calls = g_strjoinv ("`, `", info->calls);
+  g_autofree char *summary = g_strdup (info->summary != NULL ? info->summary : "");
+  GString *out = g_string_new (NULL);
+
+  *summary = g_ascii_toupper (*summary);
+  g_string_append_printf (out, "# %s-%s\n\n%s.\n\n", info->kind, info->name, summary);
+  g_string_append_printf (out, "In the config file: `plugin = %s` in a section `[%s NAME]`.\n\n",
+                          info->name, info->kind);
+  g_string_append_printf (out, "## Options\n\n%s\n", info->n_options > 0 ? options : "None.\n");
+  g_string_append_printf (out, "## Calls\n\n`%s`\n\n", calls);
+  g_string_append_printf (out, "<!-- made by `secret-proxy plugin show %s-%s --markdown` -->\n",
+                          info->kind, info->name);
+  return g_string_free (out, FALSE);
+}

@@ -30,6 +30,8 @@ GVariant *sp_plugin_info_to_variant (const SpPluginInfo *info);
 SpPluginInfo *sp_plugin_info_from_variant (GVariant *variant, GError **error);
 /* {"name","kind","version","summary","path","abi","ops_abi","calls","options"} */
 char *sp_plugin_info_to_json (const SpPluginInfo *info);
+/* The plugin's page in the manual: what it is, its options, its calls. */
+char *sp_plugin_info_to_markdown (const SpPluginInfo *info);
 
 /* Describe the plugin at @path in a child process; blocks for at most 5 seconds.  The child is
  * `secret-proxyd --describe PATH` from the folder of this program, or this program itself where that

@@ -32,6 +32,8 @@ static const struct {
   { "request.deny", sp_vault_request_deny, FALSE },
   { "grant.list", sp_vault_grant_list, FALSE },
   { "grant.revoke", sp_vault_grant_revoke, FALSE },
+  { "lock.set", sp_vault_lock_set, FALSE },
+  { "lock.clear", sp_vault_lock_clear, FALSE },
   { "audit.show", sp_vault_audit_show, FALSE },
   { "audit.verify", sp_vault_audit_verify, FALSE },
 };

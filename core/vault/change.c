@@ -49,10 +49,10 @@ sp_vault_begin_change (SpRequest *request)
   request->busy = TRUE;
 }
 
-static void
-update_live (SpVault *vault, SpRequest *request)
+void
+sp_vault_update_live (SpVault *vault, SpRequest *request)
 {
-  gboolean live = sp_request_is_open (request) || request->unsettled->len > 0;
+  gboolean live = sp_request_is_live (request);
   gboolean listed = g_ptr_array_find (vault->live, request, NULL);
 
   if (live && !listed)
@@ -68,7 +68,8 @@ sp_vault_end_change (SpVault *vault, SpRequest *request, const SpRequest *next)
   request->busy = FALSE;
   if (next != NULL) {
     sp_request_assign (request, next);
-    update_live (vault, request);
+    sp_vault_fit_request (vault, request);
+    sp_vault_update_live (vault, request);
     if (request->status != SP_REQUEST_PENDING)
       run_all (&request->watched);
     sp_vault_notify (vault);

@@ -6,8 +6,6 @@
 #include "base/problem.h"
 #include "vault/vault-private.h"
 
-#define ADMIN "admin"
-
 typedef struct {
   SpVault *vault;
   char *id;
@@ -42,21 +40,51 @@ sp_decision_seconds (guint seconds)
   return seconds ? g_strdup_printf ("%u", seconds) : NULL;
 }
 
-/* @next becomes approved, denied or revoked by @who. */
 void
-sp_request_decide (SpVault *vault, SpRequest *next, SpRequestStatus to, const char *who,
-                   guint grant_s)
+sp_request_end (SpVault *vault, SpRequest *next, const char *who, const char *via)
 {
-  (void) sp_request_move (next, to);
-  if (to == SP_REQUEST_REVOKED)
-    return;
+  next->ended_us = sp_clock_wall_us (vault->clock);
+  g_free (next->ended_by);
+  next->ended_by = g_strdup (who);
+  g_free (next->ended_via);
+  next->ended_via = g_strdup (via);
+}
+
+static void
+set_decision (SpVault *vault, SpRequest *next, const char *who, const char *via)
+{
   next->decided_us = sp_clock_wall_us (vault->clock);
   g_free (next->decided_by);
   next->decided_by = g_strdup (who);
-  if (to == SP_REQUEST_APPROVED) {
-    next->grant_s = grant_s;
-    sp_deadline_set (&next->deadline, vault->clock, grant_s ? grant_s : SP_REDEEM_SECONDS);
+  g_free (next->decided_via);
+  next->decided_via = g_strdup (via);
+}
+
+/* From now on each notifier has to show that the grant is open, and in the end that it is not. */
+static void
+begin_grant (SpVault *vault, SpRequest *next)
+{
+  for (guint i = 0; i < vault->settings->notifiers->len; i++)
+    g_ptr_array_add (next->grant_unsettled,
+                     g_strdup (g_ptr_array_index (vault->settings->notifiers, i)));
+}
+
+void
+sp_request_decide (SpVault *vault, SpRequest *next, SpRequestStatus to, const char *who,
+                   const char *via, guint grant_s)
+{
+  (void) sp_request_move (next, to);
+  if (to == SP_REQUEST_REVOKED) {
+    sp_request_end (vault, next, who, via);
+    return;
   }
+  set_decision (vault, next, who, via);
+  if (to != SP_REQUEST_APPROVED)
+    return;
+  next->grant_s = grant_s;
+  sp_deadline_set (&next->deadline, vault->clock, grant_s ? grant_s : SP_REDEEM_SECONDS);
+  if (grant_s > 0)
+    begin_grant (vault, next);
 }
 
 const char *
@@ -110,16 +138,18 @@ admin_run (gpointer data)
     next = sp_request_copy (request);
   if (next != NULL && !sp_request_move (next, op->to))
     error = why_not (request, op->to);
+  if (error == NULL && op->to == SP_REQUEST_APPROVED)
+    (void) sp_lock_allows (vault, &error);
   if (error != NULL || !grant_fits (op, request, &error)) {
     sp_answer_error (error, op->done, op->data);
     admin_op_free (op);
     return;
   }
   next->status = request->status;
-  sp_request_decide (vault, next, op->to, ADMIN, op->grant_s);
+  sp_request_decide (vault, next, op->to, SP_BY_ADMIN, NULL, op->grant_s);
   txn = sp_vault_txn (vault);
   sp_txn_audit (txn, sp_decision_event (op->to), "request", request->id, "agent", request->agent,
-                "secret", request->secret, "by", ADMIN, "for", seconds, NULL);
+                "secret", request->secret, "by", SP_BY_ADMIN, "for", seconds, NULL);
   sp_vault_change (vault, request, g_steal_pointer (&next), txn, on_admin_changed, op);
 }
 

@@ -39,6 +39,7 @@ sp_ending_add (SpEnding *ending, SpVault *vault, SpTxn *txn, const char *why)
     gboolean pending = request->status == SP_REQUEST_PENDING;
 
     (void) sp_request_move (next, pending ? SP_REQUEST_CANCELLED : SP_REQUEST_REVOKED);
+    sp_request_end (vault, next, SP_BY_ADMIN, NULL);
     sp_txn_audit (txn, pending ? "request.cancelled" : "request.revoked", "request", request->id,
                   "agent", request->agent, "secret", request->secret, "why", why, NULL);
     sp_vault_put_request (txn, next);

@@ -1,178 +1,51 @@
-/* notices.c - what approvers are shown, and the work of keeping every notifier up to date
+/* notices.c - the work of keeping every notifier up to date about requests and grants
  *
- * A notice is made from the request alone, whenever it is needed; its id is a MAC, so nothing about
- * notices has to be stored but which notifiers may still show one as open.  Each notifier has one call
- * on its way at a time.  After a crash everything is simply done again: post() and settle() are
- * idempotent by contract.
+ * Nothing about notices has to be stored but which notifiers may still show one as open.  Each
+ * notifier has one call on its way at a time.  After a crash everything is simply done again: post()
+ * and settle() are idempotent by contract.
  */
-#include <string.h>
-
 #include "base/problem.h"
-#include "base/random.h"
-#include "base/text.h"
-#include "vault/vault-private.h"
+#include "vault/draft.h"
+#include "vault/infos.h"
 
-#define N_FIELDS 7
-#define N_CHOICES 4
 #define RETRY_MS 1000
-#define REASON_CHARS 500
 
-char *
-sp_vault_notice_id (SpVault *vault, const SpRequest *request, const char *notifier)
+/* ---- which notifiers have it, and which may still show it as open ---------------------------------------- */
+
+static GPtrArray *
+unsettled_of (const SpRequest *request, SpNoticeKind kind)
 {
-  g_autofree char *hex = sp_keys_mac_hex (vault->keys, SP_KEY_NOTICES, request->id, notifier, NULL);
-
-  return g_strndup (hex, 32);
+  return kind == SP_NOTICE_GRANT ? request->grant_unsettled : request->unsettled;
 }
 
-/* ---- building ------------------------------------------------------------------------------------------ */
-
-typedef struct {
-  SpNotice notice;
-  SpField fields[N_FIELDS];
-  SpChoice choices[N_CHOICES];
-  GPtrArray *texts;
-} Built;
-
-static const char *
-keep (Built *built, char *text)
+static GHashTable *
+posted_of (const SpRequest *request, SpNoticeKind kind)
 {
-  g_ptr_array_add (built->texts, text);
-  return text;
+  return kind == SP_NOTICE_GRANT ? request->grant_posted : request->posted;
 }
 
-static void
-add_field (Built *built, const char *label, char *value, SpFieldOrigin origin)
+/* While it is so there is something to choose. */
+static gboolean
+is_shown_open (const SpRequest *request, SpNoticeKind kind)
 {
-  built->fields[built->notice.n_fields++] =
-      (SpField){ label, keep (built, value), (guint32) origin };
+  return request->status == (kind == SP_NOTICE_GRANT ? SP_REQUEST_APPROVED : SP_REQUEST_PENDING);
 }
 
-static void
-add_choice (Built *built, const char *id, const char *label, SpChoiceStyle style)
+gboolean
+sp_names_contain (const GPtrArray *names, const char *name)
 {
-  built->choices[built->notice.n_choices++] =
-      (SpChoice){ keep (built, g_strdup (id)), keep (built, g_strdup (label)), (guint32) style };
+  for (guint i = 0; i < names->len; i++)
+    if (g_str_equal (g_ptr_array_index (names, i), name))
+      return TRUE;
+  return FALSE;
 }
 
-static char *
-duration_text (guint seconds)
+void
+sp_names_remove (GPtrArray *names, const char *name)
 {
-  if (seconds % 86400 == 0)
-    return g_strdup_printf ("%u d", seconds / 86400);
-  if (seconds % 3600 == 0)
-    return g_strdup_printf ("%u h", seconds / 3600);
-  if (seconds % 60 == 0)
-    return g_strdup_printf ("%u min", seconds / 60);
-  return g_strdup_printf ("%u s", seconds);
-}
-
-static void
-add_codes (Built *built, const SpRequest *request)
-{
-  const char *codes[] = { request->code, request->decoys[0], request->decoys[1] };
-
-  /* By alphabet: the place says nothing about which is the right one. */
-  for (guint i = 0; i < 3; i++)
-    for (guint j = i + 1; j < 3; j++)
-      if (strcmp (codes[i], codes[j]) > 0) {
-        const char *swap = codes[i];
-        codes[i] = codes[j];
-        codes[j] = swap;
-      }
-  for (guint i = 0; i < 3; i++) {
-    g_autofree char *id = g_strconcat ("code:", codes[i], NULL);
-    add_choice (built, id, codes[i], SP_CHOICE_PLAIN);
-  }
-}
-
-static void
-add_choices (Built *built, const SpRequest *request, const SpStoredSecret *secret)
-{
-  if (request->decoys[0] != NULL) {
-    add_codes (built, request);
-  } else {
-    add_choice (built, "approve", "Approve once", SP_CHOICE_APPROVE);
-    if (secret != NULL && secret->grant_max_s > 0) {
-      g_autofree char *time = duration_text (secret->grant_max_s);
-      g_autofree char *label = g_strdup_printf ("Approve for %s", time);
-      g_autofree char *id = g_strdup_printf ("grant:%u", secret->grant_max_s);
-      add_choice (built, id, label, SP_CHOICE_APPROVE);
-    }
-  }
-  add_choice (built, "deny", "Deny", SP_CHOICE_DENY);
-}
-
-static void
-add_fields (Built *built, const SpRequest *request, const SpStoredSecret *secret, guint quorum)
-{
-  gboolean by_code = request->decoys[0] != NULL;
-
-  add_field (built, "Secret", g_strdup (request->secret), SP_FIELD_CORE);
-  if (secret != NULL && *secret->description != 0)
-    add_field (built, "About it", sp_text_clean (secret->description, 200), SP_FIELD_CORE);
-  add_field (built, "Agent", g_strdup (request->agent), SP_FIELD_CORE);
-  add_field (built, "Code",
-             by_code ? g_strdup ("choose the one that the agent shows") : g_strdup (request->code),
-             SP_FIELD_CORE);
-  add_field (built, "Effect", g_strdup ("the agent gets the value in clear"), SP_FIELD_CORE);
-  if (quorum > 1)
-    add_field (built, "Needs", g_strdup_printf ("%u approvers", quorum), SP_FIELD_CORE);
-  add_field (built, "Reason", sp_text_clean (request->reason, REASON_CHARS), SP_FIELD_AGENT);
-}
-
-static void
-built_init (Built *built, SpVault *vault, const SpRequest *request, const char *notifier)
-{
-  const SpStoredSecret *secret = g_hash_table_lookup (vault->secrets, request->secret);
-
-  memset (built, 0, sizeof *built);
-  built->texts = g_ptr_array_new_with_free_func (g_free);
-  built->notice.size = sizeof built->notice;
-  built->notice.id = keep (built, sp_vault_notice_id (vault, request, notifier));
-  built->notice.title = "An agent asks for a secret";
-  built->notice.fields = built->fields;
-  built->notice.choices = built->choices;
-  built->notice.expires_at = request->deadline.wall_us / G_USEC_PER_SEC;
-  add_fields (built, request, secret, vault->settings->quorum);
-  if (request->status == SP_REQUEST_PENDING)
-    add_choices (built, request, secret);
-}
-
-static void
-built_clear (Built *built)
-{
-  g_ptr_array_unref (built->texts);
-}
-
-static const struct {
-  SpOutcomeKind kind;
-  const char *text;
-} outcomes[SP_N_REQUEST_STATUSES] = {
-  [SP_REQUEST_APPROVED] = { SP_OUTCOME_APPROVED, "Approved" },
-  [SP_REQUEST_USED] = { SP_OUTCOME_APPROVED, "Approved" },
-  [SP_REQUEST_DENIED] = { SP_OUTCOME_DENIED, "Denied" },
-  [SP_REQUEST_EXPIRED] = { SP_OUTCOME_EXPIRED, "Expired: nobody decided in time" },
-  [SP_REQUEST_CANCELLED] = { SP_OUTCOME_CANCELLED, "Withdrawn" },
-  [SP_REQUEST_REVOKED] = { SP_OUTCOME_REVOKED, "Revoked" },
-};
-
-static char *
-outcome_text (const SpRequest *request)
-{
-  /* An approval that ran out unused was an approval all the same. */
-  gboolean decided = request->decided_us != 0;
-  const char *word = decided && request->status == SP_REQUEST_EXPIRED
-                         ? "Approved"
-                         : outcomes[request->status].text;
-  g_autofree char *when = decided ? sp_time_format (request->decided_us) : NULL;
-  g_autofree char *time = request->grant_s ? duration_text (request->grant_s) : NULL;
-
-  /* Who revoked it is in the audit log; decided_by is who approved it. */
-  if (!decided || request->status == SP_REQUEST_REVOKED)
-    return g_strdup (word);
-  return g_strdup_printf ("%s by %s at %s%s%s", word, request->decided_by, when,
-                          time ? " for " : "", time ? time : "");
+  for (guint i = names->len; i > 0; i--)
+    if (g_str_equal (g_ptr_array_index (names, i - 1), name))
+      g_ptr_array_remove_index (names, i - 1);
 }
 
 /* ---- work ------------------------------------------------------------------------------------------------- */
@@ -180,6 +53,7 @@ outcome_text (const SpRequest *request)
 typedef struct {
   SpVault *vault;
   SpRequest *request;
+  SpNoticeKind kind;
   char *notifier;
   gboolean settling;
   guint timer; /* until it is tried again */
@@ -193,8 +67,6 @@ work_free (Work *work)
   g_free (work);
 }
 
-static void next_work (SpVault *vault, const char *notifier);
-
 static gboolean
 try_again (gpointer data)
 {
@@ -202,7 +74,7 @@ try_again (gpointer data)
 
   g_ptr_array_remove_fast (work->vault->retrying, work);
   g_hash_table_remove (work->vault->notify_busy, work->notifier);
-  next_work (work->vault, work->notifier);
+  sp_vault_notify_one (work->vault, work->notifier);
   work_free (work);
   return G_SOURCE_REMOVE;
 }
@@ -252,11 +124,7 @@ store_settled (gpointer data)
     return;
   }
   next = sp_request_copy (work->request);
-  for (guint i = 0; i < next->unsettled->len; i++)
-    if (g_str_equal (g_ptr_array_index (next->unsettled, i), work->notifier)) {
-      g_ptr_array_remove_index (next->unsettled, i);
-      break;
-    }
+  sp_names_remove (unsettled_of (next, work->kind), work->notifier);
   sp_vault_change (work->vault, work->request, next, sp_vault_txn (work->vault), on_settled_stored,
                    work);
 }
@@ -276,44 +144,48 @@ on_work_done (const GError *error, gpointer data)
   }
   if (refused) {
     g_autofree char *what = g_strdup_printf ("request %s: %s", work->request->id, error->message);
-    sp_vault_alarm (vault, work->notifier, what);
+    sp_alarm_refused (vault, work->notifier, what);
   }
   if (work->settling) {
     store_settled (work);
     return;
   }
-  g_hash_table_add (work->request->posted, g_strdup (work->notifier));
+  g_hash_table_add (posted_of (work->request, work->kind), g_strdup (work->notifier));
   g_hash_table_remove (vault->notify_busy, work->notifier);
-  next_work (vault, work->notifier);
+  sp_vault_notify_one (vault, work->notifier);
   work_free (work);
 }
 
+/* Not while a change is on its way: it may be its end, and then there is nothing to show. */
 static gboolean
-is_unsettled (const SpRequest *request, const char *notifier)
+is_due (const SpRequest *request, SpNoticeKind kind, const char *notifier, gboolean settling)
 {
-  for (guint i = 0; i < request->unsettled->len; i++)
-    if (g_str_equal (g_ptr_array_index (request->unsettled, i), notifier))
-      return TRUE;
-  return FALSE;
+  gboolean open = is_shown_open (request, kind);
+  gboolean due =
+      settling ? !open : open && !g_hash_table_contains (posted_of (request, kind), notifier);
+
+  return due && !request->busy && !request->fresh &&
+         sp_names_contain (unsettled_of (request, kind), notifier);
 }
 
-/* What to do next for @notifier: first take away what is over, then show what is new. */
+/* What to do next for @notifier: first take away what is over, then show what is new; what agents wait
+ * for before what is already granted. */
 static SpRequest *
-pick (SpVault *vault, const char *notifier, gboolean settling)
+pick (SpVault *vault, const char *notifier, gboolean settling, SpNoticeKind *ret_kind)
 {
   SpRequest *best = NULL;
 
-  for (guint i = 0; i < vault->live->len; i++) {
-    SpRequest *request = g_ptr_array_index (vault->live, i);
-    gboolean pending = request->status == SP_REQUEST_PENDING;
-    gboolean due = settling ? !pending && !request->busy
-                            : pending && !g_hash_table_contains (request->posted, notifier);
+  for (guint kind = 0; kind < SP_N_NOTICE_KINDS; kind++)
+    for (guint i = 0; i < vault->live->len; i++) {
+      SpRequest *request = g_ptr_array_index (vault->live, i);
 
-    /* One that fails again and again must not keep the others from being shown. */
-    if (due && !request->fresh && is_unsettled (request, notifier) &&
-        (best == NULL || request->failures < best->failures))
-      best = request;
-  }
+      /* One that fails again and again must not keep the others from being shown. */
+      if ((best == NULL || request->failures < best->failures) &&
+          is_due (request, kind, notifier, settling)) {
+        best = request;
+        *ret_kind = kind;
+      }
+    }
   return best;
 }
 
@@ -321,45 +193,46 @@ static void
 start_work (Work *work)
 {
   SpVault *vault = work->vault;
-  g_autofree char *text = NULL;
-  SpOutcome outcome = { .size = sizeof outcome };
-  Built built;
+  g_auto (SpDraft) draft = { 0 };
 
   g_hash_table_add (vault->notify_busy, g_strdup (work->notifier));
-  built_init (&built, vault, work->request, work->notifier);
+  sp_draft_request (&draft, vault, work->request, work->kind, work->notifier);
   if (work->settling) {
-    text = outcome_text (work->request);
-    outcome.kind = work->request->decided_us && work->request->status == SP_REQUEST_EXPIRED
-                       ? SP_OUTCOME_APPROVED
-                       : outcomes[work->request->status].kind;
-    outcome.text = text;
-    vault->ports->settle (vault->ports->port, work->notifier, &built.notice, &outcome, on_work_done,
+    SpOutcomeKind kind;
+    g_autofree char *text = sp_draft_outcome (work->request, work->kind, &kind);
+    const SpOutcome outcome = { .size = sizeof outcome, .kind = (guint32) kind, .text = text };
+
+    vault->ports->settle (vault->ports->port, work->notifier, &draft.notice, &outcome, on_work_done,
                           work);
   } else {
-    vault->ports->post (vault->ports->port, work->notifier, &built.notice, on_work_done, work);
+    vault->ports->post (vault->ports->port, work->notifier, &draft.notice, on_work_done, work);
   }
-  built_clear (&built);
 }
 
-static void
-next_work (SpVault *vault, const char *notifier)
+void
+sp_vault_notify_one (SpVault *vault, const char *notifier)
 {
+  SpNoticeKind kind = SP_NOTICE_ASK;
+  gboolean settling = TRUE;
   SpRequest *request;
   Work *work;
-  gboolean settling = TRUE;
 
   if (!vault->open || g_hash_table_contains (vault->notify_busy, notifier))
     return;
-  request = pick (vault, notifier, TRUE);
-  if (request == NULL) {
+  request = pick (vault, notifier, TRUE, &kind);
+  /* What is still open in a locked vault is about to end. */
+  if (request == NULL && !sp_vault_is_locked (vault)) {
     settling = FALSE;
-    request = pick (vault, notifier, FALSE);
+    request = pick (vault, notifier, FALSE, &kind);
   }
-  if (request == NULL)
+  if (request == NULL) {
+    sp_infos_next (vault, notifier);
     return;
+  }
   work = g_new0 (Work, 1);
   work->vault = vault;
   work->request = sp_request_ref (request);
+  work->kind = kind;
   work->notifier = g_strdup (notifier);
   work->settling = settling;
   start_work (work);
@@ -369,5 +242,5 @@ void
 sp_vault_notify (SpVault *vault)
 {
   for (guint i = 0; i < vault->settings->notifiers->len; i++)
-    next_work (vault, g_ptr_array_index (vault->settings->notifiers, i));
+    sp_vault_notify_one (vault, g_ptr_array_index (vault->settings->notifiers, i));
 }

@@ -36,13 +36,18 @@ on_value_read (GBytes *value, gint64 revision, const GError *error, gpointer dat
   SpVault *vault = op->vault;
   g_autoptr (SpRequest) request = g_steal_pointer (&op->request);
   g_autoptr (GVariant) row = NULL;
-  g_autoptr (GError) local = NULL;
+  g_autoptr (GError) local = NULL, locked = NULL;
   g_autofree char *key = sp_vault_blind (vault, SP_TABLE_VALUES, request->secret);
   SpRequest *next;
   SpTxn *txn;
 
-  if (value != NULL)
+  if (value != NULL && sp_lock_allows (vault, &locked))
     row = sp_journal_open_row (vault->journal, SP_TABLE_VALUES, key, revision, value, "ay", &local);
+  if (locked != NULL) {
+    sp_agent_op_fail (op, g_steal_pointer (&locked));
+    sp_vault_end_change (vault, request, NULL);
+    return;
+  }
   if (row == NULL) {
     sp_agent_op_fail (op, g_error_new (SP_PROBLEM, local ? SP_PROBLEM_INTEGRITY : SP_PROBLEM_STORE,
                                        "the value could not be read; the approval still stands: %s",
@@ -68,9 +73,14 @@ redeem_run (gpointer data)
   SpRequest *request = sp_agent_op_request (op, redeem_run);
   const SpStoredSecret *secret;
   g_autofree char *key = NULL;
+  GError *error = NULL;
 
   if (request == NULL)
     return;
+  if (!sp_lock_allows (vault, &error)) {
+    sp_agent_op_fail (op, error);
+    return;
+  }
   if (request->status != SP_REQUEST_APPROVED) {
     sp_agent_op_fail (op, sp_request_problem (request));
     return;

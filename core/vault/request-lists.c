@@ -95,11 +95,17 @@ sp_vault_request_list (SpVault *vault, JsonObject *params, SpVaultDone done, gpo
   list_requests (vault, below, has_status, status, show_with_agent, done, data);
 }
 
-static gboolean
-is_grant (SpVault *vault, const SpRequest *request, gconstpointer data)
+gboolean
+sp_request_is_grant (SpVault *vault, const SpRequest *request)
 {
   return request->status == SP_REQUEST_APPROVED && request->grant_s > 0 &&
          sp_deadline_left_ms (&request->deadline, vault->clock) > 0;
+}
+
+static gboolean
+is_grant (SpVault *vault, const SpRequest *request, gconstpointer data)
+{
+  return sp_request_is_grant (vault, request);
 }
 
 void

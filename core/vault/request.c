@@ -36,9 +36,11 @@ sp_request_new (void)
   g_ref_count_init (&request->refs);
   request->votes = g_ptr_array_new_with_free_func (g_free);
   request->unsettled = g_ptr_array_new_with_free_func (g_free);
+  request->grant_unsettled = g_ptr_array_new_with_free_func (g_free);
   request->parked = g_ptr_array_new_with_free_func (g_free);
   request->watched = g_ptr_array_new_with_free_func (g_free);
   request->posted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  request->grant_posted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   return request;
 }
 
@@ -66,11 +68,16 @@ sp_request_unref (SpRequest *request)
   g_free (request->digest);
   g_free (request->deadline.boot_id);
   g_free (request->decided_by);
+  g_free (request->decided_via);
+  g_free (request->ended_by);
+  g_free (request->ended_via);
   g_ptr_array_unref (request->votes);
   g_ptr_array_unref (request->unsettled);
+  g_ptr_array_unref (request->grant_unsettled);
   g_ptr_array_unref (request->parked);
   g_ptr_array_unref (request->watched);
   g_hash_table_unref (request->posted);
+  g_hash_table_unref (request->grant_posted);
   g_free (request);
 }
 
@@ -100,10 +107,15 @@ sp_request_assign (SpRequest *request, const SpRequest *from)
   replace_string (&request->deadline.boot_id, from->deadline.boot_id);
   request->decided_us = from->decided_us;
   replace_string (&request->decided_by, from->decided_by);
+  replace_string (&request->decided_via, from->decided_via);
+  request->ended_us = from->ended_us;
+  replace_string (&request->ended_by, from->ended_by);
+  replace_string (&request->ended_via, from->ended_via);
   request->grant_s = from->grant_s;
   request->vote_s = from->vote_s;
   copy_strings (request->votes, from->votes);
   copy_strings (request->unsettled, from->unsettled);
+  copy_strings (request->grant_unsettled, from->grant_unsettled);
 }
 
 SpRequest *
@@ -144,6 +156,13 @@ gboolean
 sp_request_is_open (const SpRequest *request)
 {
   return request->status == SP_REQUEST_PENDING || request->status == SP_REQUEST_APPROVED;
+}
+
+gboolean
+sp_request_is_live (const SpRequest *request)
+{
+  return sp_request_is_open (request) || request->unsettled->len > 0 ||
+         request->grant_unsettled->len > 0;
 }
 
 const char *
@@ -250,10 +269,15 @@ sp_request_to_variant (const SpRequest *request)
   add_text (&builder, "boot-id", request->deadline.boot_id);
   add_number (&builder, "decided", request->decided_us);
   add_text (&builder, "decided-by", request->decided_by);
+  add_text (&builder, "decided-via", request->decided_via);
+  add_number (&builder, "ended", request->ended_us);
+  add_text (&builder, "ended-by", request->ended_by);
+  add_text (&builder, "ended-via", request->ended_via);
   add_number (&builder, "grant", request->grant_s);
   add_number (&builder, "vote", request->vote_s);
   add_texts (&builder, "votes", request->votes);
   add_texts (&builder, "unsettled", request->unsettled);
+  add_texts (&builder, "grant-unsettled", request->grant_unsettled);
   return g_variant_builder_end (&builder);
 }
 
@@ -288,6 +312,10 @@ sp_request_from_variant (GVariant *value, GError **error)
   (void) g_variant_lookup (value, "digest", "s", &request->digest);
   (void) g_variant_lookup (value, "boot-id", "s", &request->deadline.boot_id);
   (void) g_variant_lookup (value, "decided-by", "s", &request->decided_by);
+  (void) g_variant_lookup (value, "decided-via", "s", &request->decided_via);
+  (void) g_variant_lookup (value, "ended-by", "s", &request->ended_by);
+  (void) g_variant_lookup (value, "ended-via", "s", &request->ended_via);
+  request->ended_us = take_number (value, "ended");
   request->number = (guint64) take_number (value, "number");
   request->created_us = take_number (value, "created");
   request->deadline.wall_us = take_number (value, "deadline-wall");
@@ -297,6 +325,7 @@ sp_request_from_variant (GVariant *value, GError **error)
   request->vote_s = (guint) take_number (value, "vote");
   take_texts (value, "votes", request->votes);
   take_texts (value, "unsettled", request->unsettled);
+  take_texts (value, "grant-unsettled", request->grant_unsettled);
   if (!g_variant_lookup (value, "id", "s", &request->id) ||
       !g_variant_lookup (value, "agent-id", "s", &request->agent_id) ||
       !g_variant_lookup (value, "agent", "s", &request->agent) ||

@@ -48,10 +48,14 @@ typedef struct {
   SpDeadline deadline; /* end of the wait, or of the time to redeem */
   gint64 decided_us;   /* 0: not yet */
   char *decided_by;
-  guint grant_s;        /* approved for this long, any number of uses; 0: once */
-  GPtrArray *votes;     /* names of approvers who have approved so far */
-  guint vote_s;         /* the shortest time that they gave; 0: once */
-  GPtrArray *unsettled; /* notifiers that may still show it as open */
+  char *decided_via; /* the notifier that it was decided through; NULL: none, an administrator */
+  gint64 ended_us; /* a person has cancelled or revoked it: when, who, and through which notifier */
+  char *ended_by, *ended_via;
+  guint grant_s;              /* approved for this long, any number of uses; 0: once */
+  GPtrArray *votes;           /* names of approvers who have approved so far */
+  guint vote_s;               /* the shortest time that they gave; 0: once */
+  GPtrArray *unsettled;       /* notifiers that may still show it as open */
+  GPtrArray *grant_unsettled; /* notifiers that may still show its grant as open */
 
   /* Not stored. */
   gboolean fresh;     /* not durable yet: it shows nowhere */
@@ -59,7 +63,8 @@ typedef struct {
   GPtrArray *parked;  /* operations that wait for that: SpParked */
   GPtrArray *watched; /* long polls: SpParked */
   GHashTable *posted; /* notifiers that have it */
-  guint failures;     /* of notifiers, to show it or its end */
+  GHashTable *grant_posted;
+  guint failures; /* of notifiers, to show it or its end */
 } SpRequest;
 
 typedef struct {
@@ -79,6 +84,8 @@ void sp_request_assign (SpRequest *request, const SpRequest *from);
 /* TRUE and changed, or FALSE where the table does not know this step. */
 gboolean sp_request_move (SpRequest *request, SpRequestStatus to);
 gboolean sp_request_is_open (const SpRequest *request); /* pending or approved */
+/* Open, or a notifier may still show it so. */
+gboolean sp_request_is_live (const SpRequest *request);
 const char *sp_request_status_name (SpRequestStatus status);
 gboolean sp_request_status_from_name (const char *name, SpRequestStatus *ret_status);
 

@@ -30,8 +30,9 @@ static gboolean
 may_ask (SpAgentOp *op, const SpStoredSecret *secret, GError **error)
 {
   SpVault *vault = op->vault;
-  guint notifiers = vault->settings->notifiers->len, usable = 0;
 
+  if (!sp_lock_allows (vault, error))
+    return FALSE;
   if (secret == NULL || !sp_stored_secret_allows (secret, op->agent) ||
       g_strcmp0 (vault->going_secret, op->secret) == 0 ||
       g_strcmp0 (vault->going_agent, op->agent) == 0) {
@@ -40,21 +41,17 @@ may_ask (SpAgentOp *op, const SpStoredSecret *secret, GError **error)
                  op->secret);
     return FALSE;
   }
-  if (count_pending (vault, op->agent_id) >= vault->settings->agent_pending ||
-      count_pending (vault, NULL) >= SP_MAX_PENDING) {
-    sp_problem_set_rate_limited (error, 30, "%u requests wait for a decision already",
+  if (count_pending (vault, op->agent_id) >= vault->settings->agent_pending) {
+    sp_problem_set_rate_limited (error, 30, "%u requests of this agent wait for a decision already",
                                  vault->settings->agent_pending);
     return FALSE;
   }
-  for (guint i = 0; i < notifiers; i++)
-    usable += vault->ports->usable (vault->ports->port,
-                                    g_ptr_array_index (vault->settings->notifiers, i));
-  if (notifiers > 0 && usable == 0) {
-    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_NOTIFIER,
-                         "no approver can be reached; ask again later");
+  if (count_pending (vault, NULL) >= SP_MAX_PENDING) {
+    sp_problem_set_rate_limited (
+        error, 30, "%u requests wait for a decision already, of all agents", SP_MAX_PENDING);
     return FALSE;
   }
-  return TRUE;
+  return sp_vault_can_ask (vault, error);
 }
 
 static gboolean
@@ -136,7 +133,7 @@ oldest_to_drop (SpVault *vault)
 
     if (sp_request_is_open (request) || request->busy)
       continue;
-    if (request->unsettled->len == 0)
+    if (!sp_request_is_live (request))
       return request;
     second = second ? second : request;
   }

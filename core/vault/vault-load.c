@@ -7,7 +7,7 @@
 
 #include "base/problem.h"
 #include "base/random.h"
-#include "vault/vault-private.h"
+#include "vault/infos.h"
 
 #define SCAN_LIMIT 500
 
@@ -55,34 +55,6 @@ take_secret (SpVault *vault, GVariant *value, GError **error)
   return TRUE;
 }
 
-/* A notifier that is no longer configured will never settle anything. */
-static void
-drop_unknown_notifiers (SpVault *vault, SpRequest *request)
-{
-  for (guint i = request->unsettled->len; i > 0; i--)
-    if (!g_ptr_array_find_with_equal_func (vault->settings->notifiers,
-                                           g_ptr_array_index (request->unsettled, i - 1),
-                                           g_str_equal, NULL))
-      g_ptr_array_remove_index (request->unsettled, i - 1);
-}
-
-/* Nor does a vote count of someone who is no longer an approver. */
-static void
-drop_unknown_votes (SpVault *vault, SpRequest *request)
-{
-  for (guint i = request->votes->len; i > 0; i--) {
-    const char *name = g_ptr_array_index (request->votes, i - 1);
-    gboolean listed = FALSE;
-
-    for (guint j = 0; j < vault->settings->approvers->len; j++)
-      listed = listed ||
-               g_str_equal (
-                   ((SpApprover *) g_ptr_array_index (vault->settings->approvers, j))->name, name);
-    if (!listed)
-      g_ptr_array_remove_index (request->votes, i - 1);
-  }
-}
-
 static gboolean
 take_request (SpVault *vault, GVariant *value, GError **error)
 {
@@ -90,8 +62,7 @@ take_request (SpVault *vault, GVariant *value, GError **error)
 
   if (request == NULL)
     return FALSE;
-  drop_unknown_notifiers (vault, request);
-  drop_unknown_votes (vault, request);
+  sp_vault_fit_request (vault, request);
   sp_deadline_rebase (&request->deadline, vault->clock);
   vault->next_number = MAX (vault->next_number, request->number + 1);
   sp_vault_add_request (vault, request);
@@ -128,7 +99,21 @@ static const Table tables[] = {
   { SP_TABLE_VALUES, "ay", take_value },
   { SP_TABLE_REQUESTS, "a{sv}", take_request },
   { SP_TABLE_STATE, "(sss)", take_state },
+  { SP_TABLE_INFOS, SP_INFO_TYPE, sp_infos_take },
 };
+
+/* There while a person has locked the vault. */
+static gboolean
+take_lock (SpVault *vault, gint64 revision, GBytes *sealed, GError **error)
+{
+  g_autoptr (GVariant) value = sp_journal_load_row (vault->journal, SP_TABLE_META, SP_LOCK_KEY,
+                                                    revision, sealed, SP_LOCK_TYPE, error);
+
+  if (value == NULL)
+    return FALSE;
+  sp_lock_take (vault, value);
+  return TRUE;
+}
 
 static gboolean
 take_meta (Load *load, const char *key, gint64 revision, GBytes *sealed, GError **error)
@@ -138,6 +123,8 @@ take_meta (Load *load, const char *key, gint64 revision, GBytes *sealed, GError 
   g_autoptr (GVariant) value = NULL;
   const char *id;
 
+  if (g_str_equal (key, SP_LOCK_KEY))
+    return take_lock (vault, revision, sealed, error);
   if (!head && !g_str_equal (key, SP_VAULT_KEY)) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "there is a row meta/%s", key);
     return FALSE;

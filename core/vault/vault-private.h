@@ -11,6 +11,8 @@
 #define SP_TABLE_REQUESTS "requests"
 #define SP_TABLE_STATE "state"
 #define SP_VAULT_KEY "vault"
+#define SP_LOCK_KEY "lock"
+#define SP_LOCK_TYPE "(ssx)"  /* who, through which notifier ("": none), when in µs */
 #define SP_VAULT_TYPE "(sux)" /* vault id, wrapping epoch, made in µs */
 
 #define SP_MAX_REQUESTS 10000u
@@ -45,6 +47,7 @@ typedef struct {
 
 struct _SpVault {
   SpVaultSettings *settings;
+  const SpVaultSettings *coming; /* on their way to the store; NULL: none */
   const SpVaultPorts *ports;
   const SpClock *clock;
   SpKeys *keys;
@@ -70,6 +73,16 @@ struct _SpVault {
   char *going_agent, *going_secret; /* what an administrator's change is taking away */
   gint64 alarms_minute;             /* rate limit of alarms and refused answers */
   guint alarms;
+  GHashTable *strangers;  /* notifier -> how many answers of strangers in this minute */
+  GPtrArray *infos;       /* of infos.c */
+  gint64 commands_minute; /* rate limit of what approvers ask */
+  guint commands;
+  struct {
+    char *by; /* NULL: not locked */
+    char *via;
+    gint64 since_us;
+    guint setting, clearing; /* on their way to the store */
+  } lock;
 
   gpointer opening;
 };
@@ -100,6 +113,8 @@ void sp_vault_change (SpVault *vault, SpRequest *request, SpRequest *next, SpTxn
 void sp_vault_put_request (SpTxn *txn, const SpRequest *request);
 void sp_vault_begin_change (SpRequest *request);
 void sp_vault_end_change (SpVault *vault, SpRequest *request, const SpRequest *next);
+/* It is listed as live, or not, as it now is. */
+void sp_vault_update_live (SpVault *vault, SpRequest *request);
 /* It has run out and no one has said so yet: say so.  TRUE: it had, and is busy now. */
 gboolean sp_vault_expire_if_due (SpVault *vault, SpRequest *request);
 /* TRUE: nothing is on its way for @request, and it has not run out.  FALSE without @error: @func is
@@ -120,6 +135,14 @@ gboolean sp_ending_collect (SpEnding *ending, SpVault *vault, gboolean by_secret
 /* They end with @txn; sp_ending_finish() when it was committed or has failed. */
 void sp_ending_add (SpEnding *ending, SpVault *vault, SpTxn *txn, const char *why);
 void sp_ending_finish (SpEnding *ending, SpVault *vault, const GError *error);
+
+/* ---- reconfigure.c ------------------------------------------------------------------------------------------- */
+/* Votes, and who shows it, as the settings have it: who is not in them any more does not count; a pending one
+ * is shown by every notifier. */
+void sp_vault_fit_request (SpVault *vault, SpRequest *request);
+/* The approver who is @person at @notifier; NULL: nobody who may decide. */
+const SpApprover *sp_vault_approver (SpVault *vault, const char *notifier, const char *person);
+guint sp_vault_quorum (const SpVault *vault);
 
 /* ---- agents.c ------------------------------------------------------------------------------------------------ */
 SpAgent *sp_agent_from_variant (GVariant *value, GError **error);
@@ -159,9 +182,12 @@ void sp_vault_secret_rm (SpVault *vault, JsonObject *params, SpVaultDone done, g
 void sp_vault_secret_rotate (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 
 /* ---- decide.c ---------------------------------------------------------------------------------------------------- */
-/* @request becomes approved, denied or revoked by @who. */
-void sp_request_decide (SpVault *vault, SpRequest *request, SpRequestStatus to, const char *who,
-                        guint grant_s);
+#define SP_BY_ADMIN "admin"
+/* @next becomes approved, denied or revoked by @who, through the notifier @via (NULL: none). */
+void sp_request_decide (SpVault *vault, SpRequest *next, SpRequestStatus to, const char *who,
+                        const char *via, guint grant_s);
+/* @next was cancelled or revoked: by whom. */
+void sp_request_end (SpVault *vault, SpRequest *next, const char *who, const char *via);
 /* For the audit log.  The first: NULL for 0. */
 char *sp_decision_seconds (guint seconds);
 const char *sp_decision_event (SpRequestStatus to);
@@ -171,10 +197,51 @@ void sp_vault_request_list (SpVault *vault, JsonObject *params, SpVaultDone done
 void sp_vault_grant_list (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 void sp_vault_grant_revoke (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
 
+/* ---- lock.c ------------------------------------------------------------------------------------------------------------ */
+typedef struct {
+  const char *name;
+  const char *notifier, *person, *evidence; /* NULL: an administrator */
+} SpLockBy;
+
+void sp_lock_take (SpVault *vault, GVariant *value);
+/* FALSE: SP_PROBLEM_LOCKED. */
+gboolean sp_lock_allows (const SpVault *vault, GError **error);
+/* It is locked, and not about to be unlocked. */
+gboolean sp_lock_stands (const SpVault *vault);
+void sp_lock_set (SpVault *vault, const SpLockBy *who, SpPluginDone done, gpointer data);
+/* Whether @request has to end because of it; and end it. */
+gboolean sp_lock_ends (const SpVault *vault, const SpRequest *request);
+void sp_lock_tick (SpVault *vault, SpRequest *request);
+void sp_lock_describe (const SpVault *vault, JsonObject *into);
+void sp_vault_lock_set (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+void sp_vault_lock_clear (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);
+
+/* ---- request-lists.c ---------------------------------------------------------------------------------------------------- */
+/* An approval for a time that holds now. */
+gboolean sp_request_is_grant (SpVault *vault, const SpRequest *request);
+
+/* ---- alarms.c ---------------------------------------------------------------------------------------------------------- */
+/* The notifier can show @what to nobody. */
+void sp_alarm_refused (SpVault *vault, const char *notifier, const char *what);
+void sp_alarm_wrong_code (SpVault *vault, const char *notifier, const char *what);
+/* @did: "an answer". */
+void sp_alarm_stranger (SpVault *vault, const char *notifier, const char *did, const char *person,
+                        const char *evidence);
+
 /* ---- notices.c ------------------------------------------------------------------------------------------------------ */
 /* Nothing is tried again. */
 void sp_vault_stop_notices (SpVault *vault);
-char *sp_vault_notice_id (SpVault *vault, const SpRequest *request, const char *notifier);
+/* What is to be done next for @notifier, where nothing is on its way to it. */
+void sp_vault_notify_one (SpVault *vault, const char *notifier);
+gboolean sp_names_contain (const GPtrArray *names, const char *name);
+void sp_names_remove (GPtrArray *names, const char *name);
+
+/* ---- draft.c ---------------------------------------------------------------------------------------------------------- */
+/* A request has two notices: of the ask itself, and of the grant that it became. */
+typedef enum { SP_NOTICE_ASK, SP_NOTICE_GRANT, SP_N_NOTICE_KINDS } SpNoticeKind;
+#define SP_CHOICE_REVOKE "revoke"
+char *sp_vault_notice_id (SpVault *vault, const SpRequest *request, SpNoticeKind kind,
+                          const char *notifier);
 
 /* ---- auditing.c ------------------------------------------------------------------------------------------------------- */
 void sp_vault_audit_show (SpVault *vault, JsonObject *params, SpVaultDone done, gpointer data);

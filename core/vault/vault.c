@@ -2,10 +2,7 @@
 #include "vault/vault.h"
 
 #include "base/problem.h"
-#include "base/text.h"
-#include "vault/vault-private.h"
-
-#define ALARMS_A_MINUTE 30
+#include "vault/infos.h"
 
 /* ---- settings ----------------------------------------------------------------------------------------- */
 
@@ -38,6 +35,7 @@ sp_vault_settings_new (void)
   settings->agent_rate = 100;
   settings->agent_pending = 32;
   settings->notifiers = g_ptr_array_new_with_free_func (g_free);
+  settings->optional = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   settings->approvers = g_ptr_array_new_with_free_func (approver_free);
   return settings;
 }
@@ -50,6 +48,7 @@ sp_vault_settings_free (SpVaultSettings *settings)
   g_free (settings->vault_id);
   g_clear_pointer (&settings->master, sp_secret_unref);
   g_ptr_array_unref (settings->notifiers);
+  g_hash_table_unref (settings->optional);
   g_ptr_array_unref (settings->approvers);
   g_free (settings->anchor_head);
   g_free (settings);
@@ -81,6 +80,8 @@ sp_vault_open (SpVaultSettings *settings, const SpVaultPorts *ports, const SpClo
   vault->by_key = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   vault->state =
       g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_hash_table_unref);
+  vault->infos = sp_infos_new ();
+  vault->strangers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   vault->retrying = g_ptr_array_new ();
   vault->admin_parked = g_ptr_array_new_with_free_func (g_free);
   vault->notify_busy = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -106,6 +107,10 @@ sp_vault_free (SpVault *vault)
   g_ptr_array_unref (vault->live);
   g_ptr_array_unref (vault->requests);
   g_hash_table_unref (vault->state);
+  g_ptr_array_unref (vault->infos);
+  g_free (vault->lock.by);
+  g_free (vault->lock.via);
+  g_hash_table_unref (vault->strangers);
   g_ptr_array_unref (vault->admin_parked);
   g_hash_table_unref (vault->notify_busy);
   sp_vault_settings_free (vault->settings);
@@ -148,7 +153,7 @@ sp_vault_add_request (SpVault *vault, SpRequest *request)
     g_hash_table_insert (vault->by_key,
                          sp_vault_idempotency_name (request->agent_id, request->idempotency_key),
                          request);
-  if (sp_request_is_open (request) || request->unsettled->len > 0)
+  if (sp_request_is_live (request))
     g_ptr_array_add (vault->live, sp_request_ref (request));
 }
 
@@ -169,7 +174,7 @@ sp_vault_drop_request (SpVault *vault, SpRequest *request)
 void
 sp_vault_arm (SpVault *vault)
 {
-  gint64 next = -1;
+  gint64 next = sp_infos_wait_ms (vault);
 
   for (guint i = 0; i < vault->live->len; i++) {
     const SpRequest *request = g_ptr_array_index (vault->live, i);
@@ -177,6 +182,10 @@ sp_vault_arm (SpVault *vault)
 
     if (!sp_request_is_open (request) || request->busy)
       continue;
+    if (sp_lock_ends (vault, request)) {
+      next = 0;
+      break;
+    }
     /* Not further away than a minute: the wall clock may be set in the meantime. */
     left = MIN (sp_deadline_left_ms (&request->deadline, vault->clock), 60 * 1000);
     next = next < 0 ? left : MIN (next, left);
@@ -194,43 +203,33 @@ sp_vault_tick (SpVault *vault)
 
   if (!vault->open)
     return;
-  for (guint i = 0; i < live->len; i++)
+  for (guint i = 0; i < live->len; i++) {
     (void) sp_vault_expire_if_due (vault, g_ptr_array_index (live, i));
+    sp_lock_tick (vault, g_ptr_array_index (live, i));
+  }
+  sp_infos_tick (vault);
+  sp_vault_notify (vault);
   sp_vault_arm (vault);
 }
 
-/* ---- alarms ---------------------------------------------------------------------------------------------------- */
-
-void
-sp_vault_alarm (SpVault *vault, const char *notifier, const char *what)
-{
-  gint64 minute = sp_clock_boot_ms (vault->clock) / 60000;
-  g_autofree char *text = NULL;
-  SpTxn *txn;
-
-  if (minute != vault->alarms_minute)
-    vault->alarms = 0;
-  vault->alarms_minute = minute;
-  /* A stranger's taps must not fill the log. */
-  if (vault->alarms++ >= ALARMS_A_MINUTE)
-    return;
-  text = sp_text_clean (what, 300);
-  g_message ("notify %s: %s", notifier, text);
-  txn = sp_vault_txn (vault);
-  sp_txn_audit (txn, "notifier.alarm", "notifier", notifier, "what", text, NULL);
-  sp_journal_commit (vault->journal, txn, NULL, NULL);
-}
+/* ---- status ------------------------------------------------------------------------------------------------- */
 
 void
 sp_vault_describe (SpVault *vault, JsonObject *into)
 {
   JsonObject *audit = json_object_new ();
   g_autofree char *head = sp_journal_head_hex (vault->journal);
-  gint64 pending = 0;
+  gint64 pending = 0, grants = 0;
 
-  for (guint i = 0; i < vault->live->len; i++)
-    pending += ((SpRequest *) g_ptr_array_index (vault->live, i))->status == SP_REQUEST_PENDING;
+  for (guint i = 0; i < vault->live->len; i++) {
+    const SpRequest *request = g_ptr_array_index (vault->live, i);
+
+    pending += request->status == SP_REQUEST_PENDING;
+    grants += sp_request_is_grant (vault, request);
+  }
+  sp_lock_describe (vault, into);
   json_object_set_int_member (into, "pending", pending);
+  json_object_set_int_member (into, "grants", grants);
   json_object_set_int_member (into, "agents", g_hash_table_size (vault->tokens));
   json_object_set_int_member (into, "secrets", g_hash_table_size (vault->secrets));
   json_object_set_int_member (audit, "seq", (gint64) sp_journal_seq (vault->journal));

@@ -39,6 +39,7 @@ typedef struct {
   guint agent_rate;     /* calls a second; the burst is twice that */
   guint agent_pending;  /* open requests of one agent that nobody has decided */
   GPtrArray *notifiers; /* names */
+  GHashTable *optional; /* those of them that the vault serves without */
   GPtrArray *approvers; /* SpApprover */
   guint64 anchor_seq;   /* 0: none */
   char *anchor_head;    /* hex */
@@ -63,6 +64,19 @@ gboolean sp_vault_is_idle (const SpVault *vault);
 void sp_vault_tick (SpVault *vault);
 /* Notices are posted and settled; called when a notifier came (back) to life. */
 void sp_vault_notify (SpVault *vault);
+/* SP_PROBLEM_NOTIFIER where a notifier that it does not serve without can't be used, or those that can
+ * reach fewer people than must agree. */
+gboolean sp_vault_can_ask (const SpVault *vault, GError **error);
+
+/* What @settings would change but for the notifiers, as texts for people: names and keys, never values. */
+void sp_vault_compare (const SpVault *vault, const SpVaultSettings *settings, GPtrArray *changes);
+/* Other people, notifiers and limits; @settings is consumed, and nothing else of it counts.  @changes:
+ * for the audit log.  @done: with SP_PROBLEM_STORE nothing has changed; otherwise the new ones hold from
+ * then on, and the ports must lead to their notifiers when it returns. */
+void sp_vault_reconfigure (SpVault *vault, SpVaultSettings *settings, const char *changes,
+                           SpPluginDone done, gpointer data);
+/* @notifier was opened anew: show it what is pending. */
+void sp_vault_post_again (SpVault *vault, const char *notifier);
 
 /* ---- agents ------------------------------------------------------------------------------------------- */
 
@@ -90,8 +104,15 @@ typedef void (*SpAnswerDone) (SpAnswerResult result, const char *sentence, gpoin
 void
 sp_vault_answer (SpVault *vault, const char *notifier, const char *notice_id, const char *choice_id,
                  const char *person, const char *evidence, SpAnswerDone done, gpointer data);
-/* Written to the audit log, at most so many a minute. */
+/* Written to the audit log, at most so many a minute, and told to the other notifiers. */
 void sp_vault_alarm (SpVault *vault, const char *notifier, const char *what);
+/* @notifier says that it can't do its work: an alarm where somebody waits for a decision. */
+void sp_vault_trouble (SpVault *vault, const char *notifier, const char *why);
+
+/* A person asks something of the vault itself: "help", "status", "pending", "grants", "lock".  @sentence: lines
+ * of plain text for that person. */
+void sp_vault_command (SpVault *vault, const char *notifier, const char *person,
+                       const char *command, const char *evidence, SpAnswerDone done, gpointer data);
 
 /* What notifiers keep: @done as in the journal. */
 void sp_vault_remember (SpVault *vault, const char *notifier, const char *key, const char *value,
@@ -103,6 +124,9 @@ GVariant *sp_vault_recall (SpVault *vault, const char *notifier); /* a{ss}, floa
 /* The calls of docs/admin-channel.md by name, with their checked params.  FALSE: no such call. */
 gboolean sp_vault_admin (SpVault *vault, const char *method, JsonObject *params, SpSecret *secret,
                          SpVaultDone done, gpointer data);
+
+/* Locked by a person, with its keys: nothing is accepted or handed out. */
+gboolean sp_vault_is_locked (const SpVault *vault);
 
 /* For status: counts and the audit head. */
 void sp_vault_describe (SpVault *vault, JsonObject *into);

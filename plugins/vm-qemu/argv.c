@@ -8,6 +8,8 @@
  */
 #include "argv.h"
 
+#include "probe.h"
+
 #define MIB (1024u * 1024u)
 
 static void
@@ -27,15 +29,6 @@ static void
   g_ptr_array_add (argv, g_strdup (option));
   g_ptr_array_add (argv, g_strdup_vprintf (format, list));
   va_end (list);
-}
-
-/* Emulated, instructions for whole strings go on byte by byte where a processor says that they are fast
- * (erms), and every look-up of a page takes one step more (la57): without them a boot takes a sixth less
- * time. */
-const char *
-sp_qemu_cpu (guint32 acceleration)
-{
-  return acceleration == SP_VM_KVM ? "host" : "max,erms=off,la57=off";
 }
 
 /* ---- parts ------------------------------------------------------------------------------------------------ */

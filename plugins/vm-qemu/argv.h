@@ -26,6 +26,3 @@ typedef enum {
 
 /* @spec: checked.  @acceleration: KVM or emulated.  Free with g_strfreev(). */
 char **sp_qemu_argv (const char *program, const SpVmSpec *spec, guint32 acceleration);
-
-/* The model for @acceleration. */
-const char *sp_qemu_cpu (guint32 acceleration);

@@ -13,6 +13,3 @@
 int sp_qemu_guard_arm (SpQemuSpawn *spawn, const char *const *ports, GError **error);
 /* Whether the guard has answered.  QEMU has begun to answer before. */
 gboolean sp_qemu_guard_is_there (int fd, GError **error);
-
-/* The rules in netguard.h's form. @resolv_conf: a text as in /etc/resolv.conf. */
-char *sp_qemu_guard_rules (const char *const *ports, const char *resolv_conf);

@@ -16,6 +16,7 @@
 #include "argv.h"
 #include "guard.h"
 #include "network.h"
+#include "ports.h"
 #include "user.h"
 #include "wait.h"
 
@@ -140,7 +141,7 @@ give_network (const SpQemu *qemu, SpQemuSpawn *spawn, const SpVmSpec *spec, SpQe
   int tap;
 
   if (spec->network == SP_VM_NETWORK_USER) {
-    if (!sp_qemu_network_check_ports (spec, error))
+    if (!sp_qemu_ports_check (spec, error))
       return FALSE;
     launch->guard = sp_qemu_guard_arm (spawn, qemu->ports, error);
     return launch->guard >= 0;

@@ -123,8 +123,9 @@ choose (SpQemuMachine *machine, guint32 *ret_acceleration, GCancellable *cancell
   if (*ret_acceleration != SP_VM_NONE)
     return TRUE;
   if (qemu->acceleration == SP_VM_NONE) {
-    if (!sp_qemu_probe (qemu, &probe, cancellable, error))
+    if (!sp_qemu_probe (qemu->host, qemu->program, NULL, &probe, cancellable, error))
       return FALSE;
+    qemu->acceleration = probe.acceleration;
     g_free (probe.why);
     g_free (probe.version);
   }

@@ -3,9 +3,6 @@
 
 #include <secret-proxy/vm.h>
 
-/* Whether the ports to be forwarded are free; QEMU's own message does not say what is wrong. */
-gboolean sp_qemu_network_check_ports (const SpVmSpec *spec, GError **error);
-
 /* A tap device for @spec: its own, made and put into the bridge, or the one it names.  -1: the error says
  * what to do.  A device made here goes with the descriptor. */
 int sp_qemu_network_open_tap (const SpVmSpec *spec, GError **error);

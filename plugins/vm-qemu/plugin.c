@@ -121,7 +121,10 @@ qemu_probe (gpointer data, SpVmProbe *ret_probe, GCancellable *cancellable, GErr
 {
   Plugin *self = data;
 
-  return sp_qemu_probe (&self->qemu, ret_probe, cancellable, error);
+  if (!sp_qemu_probe (self->qemu.host, self->qemu.program, NULL, ret_probe, cancellable, error))
+    return FALSE;
+  self->qemu.acceleration = ret_probe->acceleration;
+  return TRUE;
 }
 
 static gboolean
@@ -132,6 +135,11 @@ qemu_create (gpointer data, const SpVmSpec *spec, GCancellable *cancellable, GEr
 
   if (!sp_qemu_spec_check (spec, error))
     return FALSE;
+  if (spec->network == SP_VM_NETWORK_NAMED) {
+    g_set_error_literal (error, SP_ERROR, SP_ERROR_UNSUPPORTED,
+                         "QEMU itself knows no networks by name: use bridge or tap");
+    return FALSE;
+  }
   there = g_hash_table_lookup (self->machines, spec->id);
   if (there != NULL && sp_qemu_spec_equal (there->spec, spec))
     return TRUE;

@@ -98,7 +98,9 @@ test_ports_settle (gpointer port, const char *notifier, const SpNotice *notice,
 gboolean
 test_ports_usable (gpointer port, const char *notifier)
 {
-  return ((TestPorts *) port)->usable;
+  const TestPorts *ports = port;
+
+  return ports->usable && g_strcmp0 (ports->unusable, notifier) != 0;
 }
 
 /* ---- looking --------------------------------------------------------------------------------------------- */
@@ -126,6 +128,35 @@ test_ports_notice (TestPorts *ports, gboolean settled, int n)
       return notice;
   }
   return NULL;
+}
+
+static gboolean
+is_of (const TestNotice *notice, const char *notifier, const char *title, gboolean settled)
+{
+  return notice->settled == settled && g_str_equal (notice->notifier, notifier) &&
+         g_str_equal (notice->title, title);
+}
+
+const TestNotice *
+test_ports_last (TestPorts *ports, const char *notifier, const char *title, gboolean settled)
+{
+  for (guint i = ports->notices->len; i > 0; i--) {
+    const TestNotice *notice = g_ptr_array_index (ports->notices, i - 1);
+
+    if (is_of (notice, notifier, title, settled))
+      return notice;
+  }
+  return NULL;
+}
+
+guint
+test_ports_n (TestPorts *ports, const char *notifier, const char *title, gboolean settled)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < ports->notices->len; i++)
+    n += is_of (g_ptr_array_index (ports->notices, i), notifier, title, settled);
+  return n;
 }
 
 const char *

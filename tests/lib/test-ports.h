@@ -43,6 +43,7 @@ typedef struct {
   guint fail_notices; /* so many posts and settles fail with this: */
   SpErrorCode notice_error;
   gboolean usable;
+  const char *unusable; /* one notifier that is not; NULL: none */
 
   guint64 head_seq; /* audit_head() */
   char *head_hex;
@@ -81,6 +82,10 @@ void test_ports_restore_row (TestPorts *ports, GTree *saved, const char *name);
 /* The @n-th call of its kind (-1: the last); NULL: there was none. */
 const TestNotice *test_ports_notice (TestPorts *ports, gboolean settled, int n);
 guint test_ports_n_notices (TestPorts *ports, gboolean settled);
+/* The last call of its kind for @notifier with @title; NULL: there was none.  And how many there were. */
+const TestNotice *
+test_ports_last (TestPorts *ports, const char *notifier, const char *title, gboolean settled);
+guint test_ports_n (TestPorts *ports, const char *notifier, const char *title, gboolean settled);
 /* The value of a field; NULL where there is none.  @ret_origin: may be NULL. */
 const char *test_notice_field (const TestNotice *notice, const char *label, guint *ret_origin);
 gboolean test_notice_offers (const TestNotice *notice, const char *choice);

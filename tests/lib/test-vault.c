@@ -132,16 +132,17 @@ test_vault_free (TestVault *test)
 }
 
 static void
-add_approver (SpVaultSettings *settings, const char *name, const char *id)
+add_approver (SpVaultSettings *settings, const char *name, const char *id, const char *mail)
 {
   SpApprover *approver = sp_approver_new (name);
 
   g_hash_table_insert (approver->ids, g_strdup ("tg"), g_strdup (id));
+  g_hash_table_insert (approver->ids, g_strdup ("mail"), g_strdup (mail));
   g_ptr_array_add (settings->approvers, approver);
 }
 
-static SpVaultSettings *
-settings_of (TestVault *test)
+SpVaultSettings *
+test_vault_settings (TestVault *test)
 {
   SpVaultSettings *settings = sp_vault_settings_new ();
 
@@ -155,8 +156,8 @@ settings_of (TestVault *test)
     g_ptr_array_add (settings->notifiers, g_strdup ("tg"));
   if (test->second_notifier)
     g_ptr_array_add (settings->notifiers, g_strdup ("mail"));
-  add_approver (settings, "alice", "11");
-  add_approver (settings, "bob", "22");
+  add_approver (settings, "alice", "11", "a@x");
+  add_approver (settings, "bob", "22", "b@x");
   settings->anchor_seq = test->anchor_seq;
   settings->anchor_head = g_strdup (test->anchor_head);
   return settings;
@@ -181,7 +182,7 @@ test_vault_try_open (TestVault *test)
 {
   Opened opened = { 0 };
 
-  test->vault = sp_vault_open (settings_of (test), &test->ports->table, &test->clock.clock,
+  test->vault = sp_vault_open (test_vault_settings (test), &test->ports->table, &test->clock.clock,
                                on_opened, &opened);
   test_run_until_set (&opened.done);
   test_drain ();
@@ -369,19 +370,51 @@ on_answered (SpAnswerResult result, const char *sentence, gpointer data)
   answered->sentence = g_strdup (sentence);
 }
 
-SpAnswerResult
-test_answer_to (TestVault *test, const char *notice_id, const char *choice, const char *person,
-                char **ret_sentence)
+static SpAnswerResult
+answer (TestVault *test, const char *notifier, const char *notice_id, const char *choice,
+        const char *person, char **ret_sentence)
 {
   Answered answered = { 0 };
 
-  sp_vault_answer (test->vault, "tg", notice_id, choice, person, "message 5", on_answered,
+  sp_vault_answer (test->vault, notifier, notice_id, choice, person, "message 5", on_answered,
                    &answered);
   test_run_until_set (&answered.done);
   if (ret_sentence != NULL)
     *ret_sentence = g_steal_pointer (&answered.sentence);
   g_free (answered.sentence);
   return answered.result;
+}
+
+SpAnswerResult
+test_command (TestVault *test, const char *person, const char *command, char **ret_text)
+{
+  Answered answered = { 0 };
+
+  sp_vault_command (test->vault, "tg", person, command, "message 7", on_answered, &answered);
+  test_run_until_set (&answered.done);
+  if (ret_text != NULL)
+    *ret_text = g_steal_pointer (&answered.sentence);
+  g_free (answered.sentence);
+  return answered.result;
+}
+
+SpAnswerResult
+test_answer_to (TestVault *test, const char *notice_id, const char *choice, const char *person,
+                char **ret_sentence)
+{
+  return answer (test, "tg", notice_id, choice, person, ret_sentence);
+}
+
+SpAnswerResult
+test_answer_at (TestVault *test, const char *notifier, const char *title, const char *choice,
+                const char *person, char **ret_sentence)
+{
+  const TestNotice *notice;
+
+  test_drain ();
+  notice = test_ports_last (test->ports, notifier, title, FALSE);
+  g_assert_nonnull (notice);
+  return answer (test, notifier, notice->id, choice, person, ret_sentence);
 }
 
 SpAnswerResult
@@ -392,5 +425,5 @@ test_answer (TestVault *test, const char *choice, const char *person)
   test_drain ();
   notice = test_ports_notice (test->ports, FALSE, -1);
   g_assert_nonnull (notice);
-  return test_answer_to (test, notice->id, choice, person, NULL);
+  return answer (test, notice->notifier, notice->id, choice, person, NULL);
 }

@@ -7,6 +7,9 @@
 #include "test-ports.h"
 #include "vault/vault.h"
 
+#define TEST_ASK "An agent asks for a secret"
+#define TEST_GRANT "A grant is open"
+
 #define TEST_VAULT_ID "7b0e2f3c-0000-4000-8000-000000000001"
 
 typedef struct {
@@ -50,11 +53,13 @@ typedef struct {
   char *anchor_head;
 } TestVault;
 
-/* Not open yet: notifier "tg"; alice is 11 there, bob 22. */
+/* Not open yet: notifier "tg"; alice is 11 there, bob 22; at "mail", the second one, a@x and b@x. */
 TestVault *test_vault_new (void);
 void test_vault_free (TestVault *test);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TestVault, test_vault_free)
 
+/* What it is opened with next. */
+SpVaultSettings *test_vault_settings (TestVault *test);
 /* NULL: it is open. */
 GError *test_vault_try_open (TestVault *test);
 void test_vault_open (TestVault *test);
@@ -84,5 +89,11 @@ char *test_approved (TestVault *test, const char *token, const char *secret, gui
 SpAnswerResult test_answer (TestVault *test, const char *choice, const char *person);
 SpAnswerResult test_answer_to (TestVault *test, const char *notice_id, const char *choice,
                                const char *person, char **ret_sentence);
+/* To the last notice with this title that @notifier has shown. */
+SpAnswerResult test_answer_at (TestVault *test, const char *notifier, const char *title,
+                               const char *choice, const char *person, char **ret_sentence);
+/* What @person asks through "tg"; @ret_text: may be NULL. */
+SpAnswerResult
+test_command (TestVault *test, const char *person, const char *command, char **ret_text);
 /* How many entries of the audit log are of this kind. */
 guint test_count_events (TestVault *test, const char *event);

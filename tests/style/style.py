@@ -26,6 +26,8 @@ LAYERS = {
     "cli": {"base", "plugin", "host"},
     "guest": {"base"},
 }
+# Plugins that share code, and where that lies; what lies there is no plugin and includes from no other folder.
+COMMON = {"vm-libvirt": ("plugins/vm-common",), "vm-qemu": ("plugins/vm-common",)}
 MAX_LINES = 500
 # A test's scenarios may stay together.
 MAX_TEST_LINES = 560
@@ -187,8 +189,8 @@ def _check_plugin_includes(path, text):
     for number, system, name in _includes(text):
         if system and name.startswith("secret-proxy/") or system and not name.startswith("core/"):
             continue
-        here = os.path.join(os.path.dirname(path), name)
-        if system or "/" in name or not os.path.exists(os.path.join(TREE, here)):
+        folders = (os.path.dirname(path), *COMMON.get(path.split("/")[1], ()))
+        if system or "/" in name or not any(os.path.exists(os.path.join(TREE, folder, name)) for folder in folders):
             yield number, "include", f"{name}: a plugin includes <secret-proxy/…>, system libraries and its own files"
 
 

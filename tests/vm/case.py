@@ -15,7 +15,7 @@ PATIENCE = 60 * float(os.environ.get("SECRET_PROXY_TEST_SLOW", "1"))
 OWNED, PROVISION = 2, 1
 ABSENT, STOPPED, RUNNING, PAUSED, FAILED = 1, 2, 3, 4, 5
 KVM, EMULATED = 1, 2
-USER, BRIDGE, TAP = 1, 2, 3
+USER, BRIDGE, TAP, NAMED = 1, 2, 3, 4
 RAW, QCOW2 = 1, 2
 
 
@@ -62,7 +62,7 @@ class Driver:
             shutil.copy2(os.path.join(BUILD, "tests", "vm", "driver"), program)
             os.symlink(os.path.join(BUILD, "core", "secret-proxyd"), os.path.join(case.folder, "bin", "secret-proxyd"))
         given = "@a{ss} {" + ", ".join(f"{quoted(k)}: {quoted(v)}" for k, v in (options or {}).items()) + "}"
-        argv = [*prefix, program, plugin_dir or os.path.join(BUILD, "plugins"), os.path.join(case.folder, "state"), "qemu", given]
+        argv = [*prefix, program, plugin_dir or os.path.join(BUILD, "plugins"), os.path.join(case.folder, "state"), case.plugin, given]
         self.process = subprocess.Popen(argv + (["--watch"] if watch else []), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         case.addCleanup(self.close)
         if not watch:
@@ -89,6 +89,7 @@ class Case(unittest.TestCase):
     """Machines that end with the test."""
 
     shared = None
+    plugin = "qemu"
 
     @classmethod
     def setUpClass(cls):

@@ -13,6 +13,7 @@ static const struct {
   { "user", SP_VM_NETWORK_USER },
   { "bridge", SP_VM_NETWORK_BRIDGE },
   { "tap", SP_VM_NETWORK_TAP },
+  { "named", SP_VM_NETWORK_NAMED },
 };
 
 void

@@ -78,6 +78,23 @@ struct _SpNotifierOps {
   char *(*render) (const SpNotice *notice);
 };
 
+/* Append @text as one line that changes nothing around it: what breaks a line, moves the cursor, turns
+ * text around or is invisible becomes \u{HEX}, and so does a backslash.  For channels of plain text;
+ * others have rules of their own on top (Markdown, HTML). */
+static inline void
+sp_append_escaped (GString *out, const char *text)
+{
+  for (; *text != '\0'; text = g_utf8_next_char (text)) {
+    gunichar c = g_utf8_get_char (text);
+
+    if (c != '\\' && g_unichar_isprint (c) && (c == ' ' || !g_unichar_isspace (c)) && c != 0x2028 &&
+        c != 0x2029)
+      g_string_append_unichar (out, c);
+    else
+      g_string_append_printf (out, "\\u{%x}", c);
+  }
+}
+
 #define SP_NOTIFIER_PLUGIN(ops, ...) \
   SP_PLUGIN_DEFINE_ (SP_KIND_NOTIFIER, ops, SP_NOTIFIER_ABI, __VA_ARGS__)
 

@@ -221,7 +221,9 @@ typedef const SpPlugin *(*SpPluginFunc) (void);
 #define SP_OPTIONS(table) .options = (table), .n_options = G_N_ELEMENTS (table)
 
 #define SP_PLUGIN_DEFINE_(kind_, ops_, ops_abi_, ...) \
+  G_BEGIN_DECLS \
   G_MODULE_EXPORT const SpPlugin *sp_plugin (void); \
+  G_END_DECLS \
   const SpPlugin *sp_plugin (void) \
   { \
     static const SpPlugin plugin = { .abi = SP_PLUGIN_ABI, \

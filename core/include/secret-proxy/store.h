@@ -36,8 +36,13 @@ typedef struct {
 /* Return FALSE to stop. */
 typedef gboolean (*SpRowFunc) (const char *key, gint64 revision, GBytes *value, gpointer data);
 
+typedef enum {
+  /* Keeps rows for the life of its process only: for tests, and for vaults that are to be forgotten. */
+  SP_STORE_VOLATILE = 1u << 0,
+} SpStoreFlags;
+
 struct _SpStoreOps {
-  guint32 flags; /* none yet */
+  guint32 flags; /* SpStoreFlags */
 
   /* SP_ERROR_NOT_FOUND where there is no such row. */
   gboolean (*read) (gpointer self, const char *table, const char *key, GBytes **ret_value,

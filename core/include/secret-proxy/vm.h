@@ -13,9 +13,9 @@
  *
  *      memory      SIZE     of the machine
  *      cpus        INT
- *      network     CHOICE   among "user|bridge|tap"
- *      bridge      STRING   name of the bridge, or of the tap device
- *      address     STRING   "10.0.0.5/24": the machine's own address; for bridge and tap
+ *      network     CHOICE   among "user|bridge|tap|named"
+ *      bridge      STRING   name of the bridge, of the tap device, or of the network
+ *      address     STRING   "10.0.0.5/24": the machine's own address; for all but user
  *      gateway     STRING   numeric
  *      dns         STRING   numeric
  *      disk-size   SIZE     of the data volume; raised later, it grows at the next start
@@ -63,6 +63,7 @@ typedef enum {
   SP_VM_NETWORK_USER = 1, /* outbound by address translation, inbound by forwards */
   SP_VM_NETWORK_BRIDGE,
   SP_VM_NETWORK_TAP,
+  SP_VM_NETWORK_NAMED, /* one that what runs machines here knows by a name */
 } SpVmNetwork;
 
 typedef struct {
@@ -91,7 +92,7 @@ typedef struct {
   guint32 cpus;
   guint32 acceleration; /* SpVmAcceleration wanted; SP_VM_NONE: the best that works */
   guint32 network;      /* SpVmNetwork */
-  const char *bridge;   /* of the bridge or the tap device; NULL for USER */
+  const char *bridge;   /* of the bridge, the tap device or the network; NULL for USER */
   const char *mac;      /* NULL: the plugin's default */
   const SpVmForward *forwards;
   gsize n_forwards;

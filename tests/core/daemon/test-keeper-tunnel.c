@@ -18,6 +18,7 @@ typedef struct {
   SpPluginClient *client;
   GPtrArray *heard; /* SpRpcMessage, copies */
   gboolean unreachable;
+  guint n_ended;
 } Fixture;
 
 /* ---- the host --------------------------------------------------------------------------------------- */
@@ -36,6 +37,15 @@ hear (SpRpcMessage *message, gpointer data)
   copy->secret = message->secret ? sp_secret_ref (message->secret) : NULL;
   g_ptr_array_add (fixture->heard, copy);
   return TRUE;
+}
+
+static void
+on_process_ended (const SpPluginClient *client, gpointer data)
+{
+  Fixture *fixture = data;
+
+  g_assert_true (client == fixture->client);
+  fixture->n_ended++;
 }
 
 static const char *
@@ -94,7 +104,7 @@ set_up (Fixture *fixture, gconstpointer data)
   const SpPluginSetup setup = { .kind = SP_KIND_NOTIFIER, .instance = "desk", .path = "/none" };
 
   fixture->heard = g_ptr_array_new_with_free_func ((GDestroyNotify) sp_rpc_message_free);
-  fixture->tunnels = sp_keeper_tunnels_new (hear, fixture);
+  fixture->tunnels = sp_keeper_tunnels_new (hear, on_process_ended, fixture);
   fixture->client = sp_plugin_client_new (&setup, &events, fixture);
 }
 
@@ -243,6 +253,20 @@ test_refusal_says_why (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_ending (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *run = start (fixture);
+  g_autoptr (SpRpcMessage) ended = NULL;
+
+  sp_keeper_tunnels_end (fixture->tunnels, fixture->client);
+  ended = expect (fixture, "plugin.end");
+  g_assert_cmpstr (run_of (ended), ==, run);
+  g_assert_cmpuint (fixture->n_ended, ==, 0);
+  say (fixture, "plugin.end", run, NULL, 0, NULL);
+  g_assert_cmpuint (fixture->n_ended, ==, 1);
+}
+
+static void
 test_letting_go (Fixture *fixture, gconstpointer data)
 {
   g_autofree char *run = start (fixture);
@@ -268,6 +292,7 @@ main (int argc, char **argv)
   ADD ("without-a-host-it-is-down", test_no_host);
   ADD ("a-host-that-does-not-answer-is-not-waited-for", test_host_that_does_not_answer);
   ADD ("a-refusal-says-why", test_refusal_says_why);
+  ADD ("one-that-is-ended-is-waited-for", test_ending);
   ADD ("one-that-is-let-go-is-ended", test_letting_go);
   return g_test_run ();
 }

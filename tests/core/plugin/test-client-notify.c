@@ -128,6 +128,33 @@ test_trouble_shows (void)
   fixture_teardown (&fixture);
 }
 
+/* Built against headers that are older than this core: tests/old-headers. */
+static void
+test_an_old_plugin_is_used (void)
+{
+  Fixture fixture = { 0 };
+  const SpNotice notice = { .size = sizeof notice, .id = "n1", .title = "Hello" };
+  const SpOutcome outcome = { .size = sizeof outcome,
+                              .kind = SP_OUTCOME_APPROVED,
+                              .text = "approved by alice" };
+  g_autofree char *message = NULL;
+  Result result = { 0 };
+
+  fixture_setup (&fixture, "../old-headers/notify-old.so", "{'room': 'attic'}", "{}");
+  message = fixture_post (&fixture, "Hello", TRUE);
+  g_assert_cmpstr (message, ==, NULL);
+  WAIT_UNTIL (fixture.alarms->len == 2);
+  g_assert_cmpstr (fixture_alarm (&fixture, 0), ==, "Hello Agent=molty");
+  g_assert_cmpstr (fixture.answers->str, ==, "n1 yes 42 attic;");
+  g_assert_cmpstr (fixture_alarm (&fixture, 1), ==, "answered: 1, one more is needed");
+  sp_plugin_client_settle (fixture.client, &notice, &outcome, fixture_on_done, &result);
+  WAIT_UNTIL (result.n_done > 0 && fixture.alarms->len == 3);
+  g_assert_no_error (result.error);
+  g_assert_cmpstr (fixture_alarm (&fixture, 2), ==, "Hello Agent=molty: approved by alice");
+  g_assert_cmpuint (g_hash_table_size (fixture.remembered), ==, 0);
+  fixture_teardown (&fixture);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -143,5 +170,6 @@ main (int argc, char **argv)
   g_test_add_func ("/plugin/notify/what-is-not-durable-fails", test_what_is_not_durable_fails);
   g_test_add_func ("/plugin/notify/alarms-are-limited", test_alarms_are_limited);
   g_test_add_func ("/plugin/notify/trouble-shows", test_trouble_shows);
+  g_test_add_func ("/plugin/notify/an-old-plugin-is-used", test_an_old_plugin_is_used);
   return g_test_run ();
 }

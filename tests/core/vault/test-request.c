@@ -61,6 +61,11 @@ full (void)
   request->vote_s = 60;
   g_ptr_array_add (request->votes, g_strdup ("alice"));
   g_ptr_array_add (request->unsettled, g_strdup ("tg"));
+  g_ptr_array_add (request->grant_unsettled, g_strdup ("mail"));
+  request->decided_via = g_strdup ("tg");
+  request->ended_us = 7;
+  request->ended_by = g_strdup ("bob");
+  request->ended_via = g_strdup ("mail");
   return request;
 }
 
@@ -86,6 +91,30 @@ test_stored_form (void)
   copy = sp_request_copy (request);
   again = g_variant_ref_sink (sp_request_to_variant (copy));
   g_assert_cmpvariant (stored, again);
+}
+
+/* As they were written before grants had notices: such a grant has none, and nobody is named. */
+static void
+test_stored_form_of_before (void)
+{
+  static const char *const added[] = { "decided-via", "ended", "ended-by", "ended-via",
+                                       "grant-unsettled" };
+  g_autoptr (SpRequest) request = full ();
+  g_autoptr (GVariant) stored = g_variant_ref_sink (sp_request_to_variant (request));
+  g_autoptr (GVariant) old = NULL;
+  g_autoptr (SpRequest) back = NULL;
+  g_auto (GVariantDict) dict;
+
+  g_variant_dict_init (&dict, stored);
+  for (gsize i = 0; i < G_N_ELEMENTS (added); i++)
+    g_assert_true (g_variant_dict_remove (&dict, added[i]));
+  old = g_variant_ref_sink (g_variant_dict_end (&dict));
+  back = sp_request_from_variant (old, NULL);
+  g_assert_nonnull (back);
+  g_assert_cmpuint (back->unsettled->len, ==, 1);
+  g_assert_cmpuint (back->grant_unsettled->len, ==, 0);
+  g_assert_null (back->decided_via);
+  g_assert_null (back->ended_by);
 }
 
 static void
@@ -242,6 +271,7 @@ main (int argc, char **argv)
   g_test_add_func ("/request/every-pair-of-states", test_every_pair);
   g_test_add_func ("/request/status-names", test_status_names);
   g_test_add_func ("/request/stored-form", test_stored_form);
+  g_test_add_func ("/request/stored-form-of-before", test_stored_form_of_before);
   g_test_add_func ("/request/stored-form-lacks-a-part", test_stored_form_lacks_a_part);
   g_test_add_func ("/request/outside-form", test_outside_form);
   g_test_add_func ("/request/problems", test_problems);

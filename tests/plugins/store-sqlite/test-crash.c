@@ -4,7 +4,7 @@
  * a random number of reports.  Whatever was reported must be there afterwards, and every batch
  * whole.
  */
-#include "fixture.h"
+#include "sql.h"
 
 #include <signal.h>
 #include <sys/wait.h>

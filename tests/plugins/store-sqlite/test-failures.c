@@ -3,7 +3,7 @@
  * The disk fails for real where the system can be told to (RLIMIT_FSIZE), and otherwise in the
  * system calls that SQLite makes: its own hook for write, this program's fdatasync for sync.
  */
-#include "fixture.h"
+#include "sql.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -191,27 +191,6 @@ test_one_failed_sync (Fixture *self)
   fixture_close (&copy);
 }
 
-static void
-test_cancelled_before (Fixture *self)
-{
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr (GBytes) value = NULL;
-  g_autoptr (GError) error = NULL;
-  SpWrite write = { "t", "k", -1, NULL };
-  SpBatch batch = { &write, 1, 0 };
-  gint64 revision;
-
-  fixture_put (self, "k", 0, "v");
-  g_cancellable_cancel (cancellable);
-  g_assert_false (fixture_ops ()->write (self->store, &batch, 1, cancellable, &error));
-  g_assert_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE);
-  g_clear_error (&error);
-  g_assert_false (
-      fixture_ops ()->read (self->store, "t", "k", &value, &revision, cancellable, &error));
-  g_assert_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE);
-  fixture_assert_row (self, "k", 1, "v");
-}
-
 /* What write_and_cancel() cancels, and how often it was called.  Set within a test only. */
 static GCancellable *cancelled_by_write;
 static guint writes_seen;
@@ -353,7 +332,6 @@ static const FixtureCase cases[] = {
   { "failure/file-limit-keeps-what-was-acknowledged", test_file_limit, FALSE },
   { "failure/failed-sync-does-not-come-back", test_failed_sync, FALSE },
   { "failure/refused-transaction-leaves-the-log-at-once", test_one_failed_sync, FALSE },
-  { "deadline/cancelled-call-does-nothing", test_cancelled_before, FALSE },
   { "deadline/cancelled-start-may-be-repeated", test_cancelled_start, FALSE },
   { "deadline/cancelled-write-leaves-nothing", test_cancelled_write, FALSE },
   { "deadline/cancelled-scan-ends", test_cancelled_scan, FALSE },

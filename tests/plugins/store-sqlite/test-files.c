@@ -1,5 +1,5 @@
 /* test-files.c - which files the store takes, makes and refuses */
-#include "fixture.h"
+#include "sql.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>

@@ -1,0 +1,240 @@
+/* connection.c - connection.h
+ *
+ * What must stay true: no call waits for ever for a daemon that hangs.
+ */
+#include "connection.h"
+
+#include <libvirt/libvirt-qemu.h>
+#include <secret-proxy/json.h>
+#include <string.h>
+
+#include "errors.h"
+#include "events.h"
+#include "wait.h"
+
+#define CONNECT_MS 15000u /* a session's daemon is started by it */
+#define KEEPALIVE_SECONDS 3
+#define KEEPALIVE_COUNT 3
+
+/* ---- connecting, on a thread of its own, since it can't be cancelled ---------------------------------- */
+
+typedef struct {
+  gatomicrefcount refs;
+  char *uri;
+  GMainContext *context;
+  gint done;
+  virConnectPtr connection;
+  GError *error;
+} Attempt;
+
+static void
+attempt_unref (Attempt *attempt)
+{
+  if (!g_atomic_ref_count_dec (&attempt->refs))
+    return;
+  if (attempt->connection != NULL)
+    (void) virConnectClose (attempt->connection);
+  g_clear_error (&attempt->error);
+  g_main_context_unref (attempt->context);
+  g_free (attempt->uri);
+  g_free (attempt);
+}
+
+static gpointer
+run_attempt (gpointer data)
+{
+  Attempt *attempt = data;
+
+  attempt->connection = virConnectOpen (attempt->uri);
+  if (attempt->connection == NULL)
+    (void) sp_libvirt_fail (&attempt->error, "cannot reach libvirt at %s", attempt->uri);
+  g_atomic_int_set (&attempt->done, 1);
+  g_main_context_wakeup (attempt->context);
+  attempt_unref (attempt);
+  return NULL;
+}
+
+static gboolean
+is_done (gpointer data)
+{
+  return g_atomic_int_get (&((Attempt *) data)->done) != 0;
+}
+
+static Attempt *
+begin_attempt (const SpLibvirt *libvirt)
+{
+  Attempt *attempt = g_new0 (Attempt, 1);
+
+  g_atomic_ref_count_init (&attempt->refs);
+  g_atomic_ref_count_inc (&attempt->refs);
+  attempt->uri = g_strdup (libvirt->uri);
+  attempt->context = g_main_context_ref_thread_default ();
+  g_thread_unref (g_thread_new ("libvirt-connect", run_attempt, attempt));
+  return attempt;
+}
+
+static void
+add_advice (const SpLibvirt *libvirt, GError **error)
+{
+  GError *plain = *error;
+
+  *error = g_error_new (SP_ERROR, plain->code, "%s; %s", plain->message,
+                        libvirt->system
+                            ? "is its daemon running? run systemctl start libvirtd, or install "
+                              "the Debian package libvirt-daemon-system"
+                            : "the session's daemon is started with the first connection: install "
+                              "the Debian package libvirt-daemon, and set XDG_RUNTIME_DIR");
+  g_error_free (plain);
+}
+
+static virConnectPtr
+open_connection (const SpLibvirt *libvirt, GCancellable *cancellable, GError **error)
+{
+  Attempt *attempt = begin_attempt (libvirt);
+  virConnectPtr connection = NULL;
+
+  if (!sp_qemu_wait (cancellable, CONNECT_MS, is_done, attempt)) {
+    g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE,
+                 "libvirt at %s does not answer: its daemon hangs; run systemctl restart libvirtd",
+                 libvirt->uri);
+  } else if (attempt->connection == NULL) {
+    g_propagate_error (error, g_steal_pointer (&attempt->error));
+    add_advice (libvirt, error);
+  } else {
+    connection = g_steal_pointer (&attempt->connection);
+  }
+  attempt_unref (attempt);
+  return connection;
+}
+
+/* ---- what comes by itself ----------------------------------------------------------------------------- */
+
+static void
+tell (SpLibvirt *libvirt, virDomainPtr domain, SpLibvirtEvent event, int detail)
+{
+  char id[VIR_UUID_STRING_BUFLEN];
+
+  if (virDomainGetUUIDString (domain, id) == 0)
+    libvirt->on_event (id, event, detail, libvirt->data);
+}
+
+static int
+on_lifecycle (virConnectPtr connection, virDomainPtr domain, int event, int detail, void *data)
+{
+  static const struct {
+    int theirs;
+    SpLibvirtEvent ours;
+  } events[] = {
+    { VIR_DOMAIN_EVENT_STOPPED, SP_LIBVIRT_STOPPED },
+    { VIR_DOMAIN_EVENT_RESUMED, SP_LIBVIRT_RESUMED },
+    { VIR_DOMAIN_EVENT_SUSPENDED, SP_LIBVIRT_CHANGED },
+    { VIR_DOMAIN_EVENT_PMSUSPENDED, SP_LIBVIRT_CHANGED },
+    { VIR_DOMAIN_EVENT_DEFINED, SP_LIBVIRT_CHANGED },
+    { VIR_DOMAIN_EVENT_CRASHED, SP_LIBVIRT_CHANGED },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (events); i++)
+    if (events[i].theirs == event)
+      tell (data, domain, events[i].ours, detail);
+  return 0;
+}
+
+static void
+on_device (virConnectPtr connection, virDomainPtr domain, const char *alias, void *data)
+{
+  tell (data, domain, SP_LIBVIRT_CHANGED, 0);
+}
+
+static void
+on_metadata (virConnectPtr connection, virDomainPtr domain, int type, const char *uri, void *data)
+{
+  tell (data, domain, SP_LIBVIRT_CHANGED, 0);
+}
+
+/* Only QEMU's own event says whether the guest powers off or resets itself. */
+static void
+on_shutdown (virConnectPtr connection, virDomainPtr domain, const char *event, long long seconds,
+             unsigned micros, const char *details, void *data)
+{
+  SpLibvirt *libvirt = data;
+  g_autoptr (JsonNode) node =
+      details != NULL ? sp_json_read (libvirt->host, details, strlen (details), 0, NULL) : NULL;
+  JsonNode *reason = node != NULL && JSON_NODE_HOLDS_OBJECT (node)
+                         ? json_object_get_member (json_node_get_object (node), "reason")
+                         : NULL;
+
+  if (reason != NULL && json_node_get_value_type (reason) == G_TYPE_STRING &&
+      g_str_equal (json_node_get_string (reason), "guest-reset"))
+    tell (libvirt, domain, SP_LIBVIRT_RESET, 0);
+}
+
+static void
+on_closed (virConnectPtr connection, int reason, void *data)
+{
+  SpLibvirt *libvirt = data;
+
+  libvirt->lost = TRUE;
+  libvirt->on_event (NULL, SP_LIBVIRT_LOST, reason, libvirt->data);
+}
+
+static gboolean
+hear (SpLibvirt *libvirt, virConnectPtr connection, GError **error)
+{
+  static const struct {
+    int event;
+    virConnectDomainEventGenericCallback callback;
+  } events[] = {
+    { VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK (on_lifecycle) },
+    { VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK (on_device) },
+    { VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK (on_device) },
+    { VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK (on_metadata) },
+  };
+  gboolean ok = virConnectRegisterCloseCallback (connection, on_closed, libvirt, NULL) == 0;
+
+  for (gsize i = 0; ok && i < G_N_ELEMENTS (events); i++)
+    ok = virConnectDomainEventRegisterAny (connection, NULL, events[i].event, events[i].callback,
+                                           libvirt, NULL) >= 0;
+  ok = ok && virConnectDomainQemuMonitorEventRegister (connection, NULL, "SHUTDOWN", on_shutdown,
+                                                       libvirt, NULL, 0) >= 0;
+  return ok || sp_libvirt_fail (error, "cannot hear libvirt's events");
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------- */
+
+void
+sp_libvirt_begin (SpLibvirt *libvirt)
+{
+  sp_libvirt_errors_silence ();
+  sp_libvirt_events_begin ();
+}
+
+void
+sp_libvirt_disconnect (SpLibvirt *libvirt)
+{
+  if (libvirt->connection == NULL)
+    return;
+  (void) virConnectUnregisterCloseCallback (libvirt->connection, on_closed);
+  (void) virConnectClose (libvirt->connection);
+  libvirt->connection = NULL;
+  libvirt->lost = FALSE;
+}
+
+virConnectPtr
+sp_libvirt_connect (SpLibvirt *libvirt, GCancellable *cancellable, GError **error)
+{
+  virConnectPtr connection;
+
+  if (libvirt->connection != NULL && !libvirt->lost && virConnectIsAlive (libvirt->connection) == 1)
+    return libvirt->connection;
+  sp_libvirt_disconnect (libvirt);
+  connection = open_connection (libvirt, cancellable, error);
+  if (connection == NULL)
+    return NULL;
+  (void) virConnectSetKeepAlive (connection, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
+  if (!hear (libvirt, connection, error)) {
+    (void) virConnectClose (connection);
+    return NULL;
+  }
+  libvirt->connection = connection;
+  return connection;
+}

@@ -1,0 +1,44 @@
+/* connection.h - the connection to libvirt's daemon, and what comes over it by itself
+ *
+ * It is made when it is first needed, and again after it was lost.  A daemon that hangs is noticed: while it
+ * connects by a deadline, later by keepalive messages.
+ */
+#pragma once
+
+#include <libvirt/libvirt.h>
+
+#include <secret-proxy/vm.h>
+
+typedef struct _SpLibvirt SpLibvirt;
+
+typedef enum {
+  SP_LIBVIRT_STOPPED = 1, /* detail: virDomainEventStoppedDetailType */
+  SP_LIBVIRT_RESUMED,
+  SP_LIBVIRT_CHANGED, /* paused, edited, a device came or went */
+  SP_LIBVIRT_RESET,   /* the guest resets itself; STOPPED follows */
+  SP_LIBVIRT_LOST,    /* the connection; @id is NULL */
+} SpLibvirtEvent;
+
+typedef void (*SpLibvirtEventFunc) (const char *id, SpLibvirtEvent event, int detail,
+                                    gpointer data);
+
+/* The plugin: what all machines share. */
+struct _SpLibvirt {
+  SpHost *host;
+  const char *uri;
+  gboolean system;          /* qemu:///system, with QEMU as users of their own */
+  const char *boot_folder;  /* NULL: QEMU runs as we do, and needs no copies */
+  const char *const *ports; /* of the host's loopback, that guests may reach */
+  guint32 acceleration;     /* what the last probe chose; SP_VM_NONE: not probed yet */
+
+  virConnectPtr connection; /* NULL: none */
+  gboolean lost;
+  SpLibvirtEventFunc on_event;
+  gpointer data;
+};
+
+/* On the thread-default context, before anything else. */
+void sp_libvirt_begin (SpLibvirt *libvirt);
+/* The connection, made where there is none.  NULL: the error says what to do. */
+virConnectPtr sp_libvirt_connect (SpLibvirt *libvirt, GCancellable *cancellable, GError **error);
+void sp_libvirt_disconnect (SpLibvirt *libvirt);

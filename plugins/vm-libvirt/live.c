@@ -1,0 +1,60 @@
+/* live.c - live.h: what libvirt describes is compared line by line, so that a new kind of change shows too */
+#include "live.h"
+
+#include <libxml/xpath.h>
+
+#include "xml.h"
+
+#define MAX_SHOWN 100
+
+/* Whether somebody is connected to a port of the guest. */
+static const char changing[] = "/domain/devices/channel/target/@state";
+
+static void
+remove_all (xmlDoc *doc, const char *path)
+{
+  xmlXPathContext *context = xmlXPathNewContext (doc);
+  xmlXPathObject *found = xmlXPathEvalExpression ((const xmlChar *) path, context);
+
+  for (int i = 0; found != NULL && found->nodesetval != NULL && i < found->nodesetval->nodeNr; i++)
+    (void) xmlRemoveProp ((xmlAttr *) found->nodesetval->nodeTab[i]);
+  xmlXPathFreeObject (found);
+  xmlXPathFreeContext (context);
+}
+
+char *
+sp_libvirt_live_form (const char *xml)
+{
+  g_autoptr (xmlDoc) doc = sp_xml_parse (xml);
+
+  if (doc == NULL)
+    return NULL;
+  remove_all (doc, changing);
+  return sp_xml_text (doc);
+}
+
+static char *
+shown (const char *line)
+{
+  g_autofree char *text = g_strstrip (g_strdup (line));
+
+  for (char *p = text; *p != '\0'; p++)
+    if (g_ascii_iscntrl (*p))
+      *p = ' ';
+  return g_utf8_strlen (text, -1) > MAX_SHOWN ? g_utf8_substring (text, 0, MAX_SHOWN)
+                                              : g_steal_pointer (&text);
+}
+
+char *
+sp_libvirt_live_difference (const char *then, const char *now)
+{
+  g_auto (GStrv) old = g_strsplit (then, "\n", -1);
+  g_auto (GStrv) new = g_strsplit (now, "\n", -1);
+  gsize i = 0;
+
+  while (old[i] != NULL && new[i] != NULL && g_str_equal (old[i], new[i]))
+    i++;
+  if (new[i] != NULL)
+    return shown (new[i]);
+  return old[i] != NULL ? shown (old[i]) : NULL;
+}

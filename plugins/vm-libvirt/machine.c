@@ -1,0 +1,352 @@
+/* machine.c - machine.h: start, stop, inspect, and what happens by itself
+ *
+ * What must stay true: where start() succeeds a guest executes; where it fails nothing runs and libvirt knows
+ * nothing of it.
+ */
+#include "machine.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "boot.h"
+#include "errors.h"
+#include "host-facts.h"
+#include "live.h"
+#include "spec.h"
+#include "wait.h"
+
+#define END_MS 3000u /* until an end is heard of */
+#define FOREVER_MS G_MAXINT
+
+SpLibvirtMachine *
+sp_libvirt_machine_new (SpLibvirt *libvirt, const SpVmSpec *spec)
+{
+  SpLibvirtMachine *machine = g_new0 (SpLibvirtMachine, 1);
+
+  machine->libvirt = libvirt;
+  machine->spec = sp_qemu_spec_copy (spec);
+  machine->ended = SP_VM_STOPPED;
+  machine->pidfd = -1;
+  return machine;
+}
+
+void
+sp_libvirt_machine_free (SpLibvirtMachine *machine)
+{
+  if (machine == NULL)
+    return;
+  machine->busy = TRUE;
+  sp_libvirt_machine_end (machine);
+  sp_qemu_spec_free (machine->spec);
+  g_free (machine->why);
+  g_free (machine);
+}
+
+gboolean
+sp_libvirt_machine_runs (const SpLibvirtMachine *machine)
+{
+  return machine->domain != NULL;
+}
+
+static gboolean
+does_not_run (gpointer machine)
+{
+  return !sp_libvirt_machine_runs (machine);
+}
+
+/* ---- its end -------------------------------------------------------------------------------------------- */
+
+static void
+set_ended (SpLibvirtMachine *machine, guint32 ended, const char *why)
+{
+  char *copy = g_strdup (why);
+
+  machine->ended = ended;
+  g_free (machine->why);
+  machine->why = copy;
+}
+
+/* Let go of what belonged to the run. */
+static void
+forget (SpLibvirtMachine *machine)
+{
+  if (machine->domain != NULL)
+    (void) virDomainFree (machine->domain);
+  if (machine->pidfd >= 0)
+    (void) close (machine->pidfd);
+  g_clear_pointer (&machine->console, sp_qemu_console_free);
+  g_clear_pointer (&machine->live, g_free);
+  sp_libvirt_boot_remove (machine->libvirt->boot_folder, machine->spec->id);
+  machine->domain = NULL;
+  machine->pidfd = -1;
+  machine->pid = 0;
+  machine->acceleration = SP_VM_NONE;
+  machine->settled = machine->ending = machine->reset = FALSE;
+}
+
+static void
+tell (SpLibvirtMachine *machine)
+{
+  SpHost *host = machine->libvirt->host;
+
+  if (!machine->busy)
+    host->api->vm_changed (host, machine->spec->id);
+}
+
+static const struct {
+  int detail; /* virDomainEventStoppedDetailType */
+  const char *why;
+} ends[] = {
+  { VIR_DOMAIN_EVENT_STOPPED_DESTROYED, "was destroyed by another program, by virsh perhaps" },
+  { VIR_DOMAIN_EVENT_STOPPED_CRASHED, "ended because its guest crashed; its log may say why" },
+  { VIR_DOMAIN_EVENT_STOPPED_MIGRATED, "was moved away by another program" },
+  { VIR_DOMAIN_EVENT_STOPPED_SAVED, "was saved and ended by another program" },
+  { VIR_DOMAIN_EVENT_STOPPED_FAILED, "ended because its QEMU was killed or failed" },
+  { VIR_DOMAIN_EVENT_STOPPED_FROM_SNAPSHOT, "was ended by another program with a snapshot" },
+};
+
+/* NULL: it powered off, or its end was wanted. */
+static const char *
+judge_end (const SpLibvirtMachine *machine, int detail)
+{
+  if (machine->ending)
+    return NULL;
+  if (machine->reset)
+    return "ended because the guest reset itself, as a kernel does after a panic; its log may say "
+           "why";
+  for (gsize i = 0; i < G_N_ELEMENTS (ends); i++)
+    if (ends[i].detail == detail)
+      return ends[i].why;
+  return NULL;
+}
+
+static void
+has_ended (SpLibvirtMachine *machine, const char *how)
+{
+  g_autofree char *why =
+      how != NULL ? g_strdup_printf ("libvirt's domain '%s' %s", machine->spec->name, how) : NULL;
+
+  set_ended (machine, why != NULL ? SP_VM_FAILED : SP_VM_STOPPED, why);
+  forget (machine);
+  tell (machine);
+}
+
+/* Nobody would end it with us any more. */
+static void
+connection_was_lost (SpLibvirtMachine *machine)
+{
+  if (machine->pidfd >= 0)
+    (void) syscall (SYS_pidfd_send_signal, machine->pidfd, SIGKILL, NULL, 0);
+  has_ended (machine, "was ended, as the connection to libvirt's daemon was lost");
+}
+
+void
+sp_libvirt_machine_event (SpLibvirtMachine *machine, SpLibvirtEvent event, int detail)
+{
+  if (event == SP_LIBVIRT_STOPPED && machine->domain == NULL)
+    machine->stale = FALSE;
+  if (machine->domain == NULL)
+    return;
+  switch (event) {
+  case SP_LIBVIRT_STOPPED:
+    has_ended (machine, judge_end (machine, detail));
+    return;
+  case SP_LIBVIRT_LOST:
+    connection_was_lost (machine);
+    return;
+  case SP_LIBVIRT_RESET:
+    machine->reset = TRUE;
+    return;
+  case SP_LIBVIRT_CHANGED:
+  case SP_LIBVIRT_RESUMED:
+    if (machine->settled)
+      tell (machine);
+    /* The last thing of a start. */
+    machine->settled = machine->settled || event == SP_LIBVIRT_RESUMED;
+  }
+}
+
+void
+sp_libvirt_machine_end (SpLibvirtMachine *machine)
+{
+  machine->ending = TRUE;
+  if (machine->domain != NULL && virDomainDestroy (machine->domain) == 0)
+    (void) sp_qemu_wait (NULL, END_MS, does_not_run, machine);
+  if (machine->domain != NULL && machine->pidfd >= 0)
+    (void) syscall (SYS_pidfd_send_signal, machine->pidfd, SIGKILL, NULL, 0);
+  forget (machine);
+}
+
+/* ---- start ---------------------------------------------------------------------------------------------- */
+
+static gboolean
+choose (SpLibvirtMachine *machine, guint32 *ret_acceleration, GCancellable *cancellable,
+        GError **error)
+{
+  SpVmProbe probe = { .size = sizeof probe };
+
+  *ret_acceleration = machine->spec->acceleration;
+  if (*ret_acceleration == SP_VM_NONE)
+    *ret_acceleration = machine->libvirt->acceleration;
+  if (*ret_acceleration != SP_VM_NONE)
+    return TRUE;
+  if (!sp_libvirt_probe (machine->libvirt, &probe, cancellable, error))
+    return FALSE;
+  *ret_acceleration = probe.acceleration;
+  g_free (probe.why);
+  g_free (probe.version);
+  return TRUE;
+}
+
+static gboolean
+start (SpLibvirtMachine *machine, GCancellable *cancellable, GError **error)
+{
+  SpHost *host = machine->libvirt->host;
+  guint32 acceleration;
+
+  if (!choose (machine, &acceleration, cancellable, error))
+    return FALSE;
+  host->api->progress (host, acceleration == SP_VM_KVM ? "starting a domain with KVM"
+                                                       : "starting a domain, emulated");
+  return sp_libvirt_launch (machine, acceleration, cancellable, error);
+}
+
+gboolean
+sp_libvirt_machine_start (SpLibvirtMachine *machine, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+  gboolean ok;
+
+  if (sp_libvirt_machine_runs (machine))
+    return TRUE;
+  machine->busy = TRUE;
+  ok = start (machine, cancellable, &why);
+  if (!ok)
+    sp_libvirt_machine_end (machine);
+  machine->busy = FALSE;
+  if (ok)
+    return TRUE;
+  set_ended (machine, SP_VM_FAILED, why->message);
+  g_propagate_prefixed_error (error, g_steal_pointer (&why),
+                              "cannot start %s: ", machine->spec->name);
+  return FALSE;
+}
+
+/* ---- stop ----------------------------------------------------------------------------------------------- */
+
+static gboolean
+power_off (SpLibvirtMachine *machine, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+  gboolean ok = virDomainShutdownFlags (machine->domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) == 0 ||
+                sp_libvirt_fail (&why, "the guest can't be asked to power off");
+
+  /* One that is ending takes no requests. */
+  if (sp_qemu_wait (cancellable, ok ? FOREVER_MS : END_MS, does_not_run, machine))
+    return TRUE;
+  if (why != NULL)
+    g_propagate_error (error, g_steal_pointer (&why));
+  else
+    g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE,
+                 "the guest of %s did not power off in time; it can be ended by force",
+                 machine->spec->name);
+  return FALSE;
+}
+
+gboolean
+sp_libvirt_machine_stop (SpLibvirtMachine *machine, gboolean force, GCancellable *cancellable,
+                         GError **error)
+{
+  gboolean ok = TRUE;
+
+  if (!sp_libvirt_machine_runs (machine))
+    return TRUE;
+  machine->busy = TRUE;
+  if (force)
+    sp_libvirt_machine_end (machine);
+  else
+    ok = power_off (machine, cancellable, error);
+  machine->busy = FALSE;
+  if (ok)
+    set_ended (machine, SP_VM_STOPPED, NULL);
+  return ok;
+}
+
+/* ---- inspect -------------------------------------------------------------------------------------------- */
+
+static guint32
+state_of (int state, int reason)
+{
+  if (state == VIR_DOMAIN_PAUSED)
+    return reason == VIR_DOMAIN_PAUSED_IOERROR || reason == VIR_DOMAIN_PAUSED_CRASHED
+               ? SP_VM_FAILED
+               : SP_VM_PAUSED;
+  return state == VIR_DOMAIN_CRASHED ? SP_VM_FAILED : SP_VM_RUNNING;
+}
+
+/* What somebody did to it, in words; NULL: nothing. */
+static char *
+find_change (const SpLibvirtMachine *machine, const char *xml)
+{
+  g_autofree char *now = sp_libvirt_live_form (xml);
+  g_autofree char *difference =
+      now != NULL ? sp_libvirt_live_difference (machine->live, now) : NULL;
+
+  if (difference != NULL)
+    return g_strdup_printf (
+        "the definition of libvirt's domain '%s' was changed by another program: "
+        "it has now '%s'",
+        machine->spec->name, difference);
+  if (virDomainIsPersistent (machine->domain) == 1)
+    return g_strdup_printf ("another program has defined libvirt's domain '%s' anew, to last: run "
+                            "virsh undefine %s",
+                            machine->spec->name, machine->spec->name);
+  return NULL;
+}
+
+static gboolean
+look (SpLibvirtMachine *machine, SpVmInfo *info, GError **error)
+{
+  int state = VIR_DOMAIN_NOSTATE, reason = 0;
+  g_autofree char *xml = NULL;
+
+  if (virDomainGetState (machine->domain, &state, &reason, 0) != 0)
+    return sp_libvirt_fail (error, "libvirt does not say how %s is", machine->spec->name);
+  xml = virDomainGetXMLDesc (machine->domain, 0);
+  if (xml == NULL)
+    return sp_libvirt_fail (error, "libvirt does not describe %s", machine->spec->name);
+  info->state = state_of (state, reason);
+  info->why = info->state == SP_VM_FAILED
+                  ? g_strdup ("the guest has stopped with an error: its disk can't be written, "
+                              "perhaps because the host's is full")
+                  : find_change (machine, xml);
+  if (info->why != NULL)
+    info->state = SP_VM_FAILED;
+  return TRUE;
+}
+
+gboolean
+sp_libvirt_machine_inspect (SpLibvirtMachine *machine, SpVmInfo *info, GCancellable *cancellable,
+                            GError **error)
+{
+  g_autoptr (GError) why = NULL;
+  gboolean ok;
+
+  machine->busy = TRUE;
+  ok = !sp_libvirt_machine_runs (machine) || look (machine, info, &why) ||
+       sp_qemu_wait (cancellable, END_MS, does_not_run, machine);
+  machine->busy = FALSE;
+  if (!ok) {
+    g_propagate_error (error, g_steal_pointer (&why));
+    return FALSE;
+  }
+  if (sp_libvirt_machine_runs (machine)) {
+    info->pid = machine->pid;
+    info->acceleration = machine->acceleration;
+    return TRUE;
+  }
+  info->state = machine->ended;
+  info->why = g_strdup (machine->why);
+  return TRUE;
+}

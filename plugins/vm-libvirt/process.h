@@ -1,0 +1,16 @@
+/* process.h - the QEMU of a domain, as the kernel shows it: libvirt does not tell its number */
+#pragma once
+
+#include <glib.h>
+#include <sys/types.h>
+
+/* The process of @user that has the machine's id after -uuid among its arguments; 0: none, or several. */
+gint64 sp_libvirt_process_find (const char *id, uid_t user);
+
+/* Whether the code of the file @path is mapped into it. */
+gboolean sp_libvirt_process_has_mapped (gint64 pid, const char *path);
+
+/* A word for this process, that no later one has. */
+char *sp_libvirt_process_word (void);
+/* Whether the process of that word runs. */
+gboolean sp_libvirt_process_lives (const char *word);
