@@ -79,21 +79,36 @@ keep_options (SpConfigInstance *instance, const SpConfigSection *section, const 
   instance->secrets = g_variant_ref_sink (g_variant_builder_end (&secret));
 }
 
+static gboolean
+is_optional (const SpConfigSection *section)
+{
+  const char *critical = sp_config_section_value (section, "critical");
+  gboolean value = TRUE;
+
+  return strcmp (section->kind, "notify") == 0 && critical != NULL &&
+         sp_parse_bool (critical, &value, NULL) && !value;
+}
+
 /* FALSE: the table is not to be had; that was reported. */
 static gboolean
-describe (SpConfigCheck *check, const SpConfigSection *section, const char *plugin, guint line,
-          const SpOption **ret_options, gsize *ret_n_options)
+describe (SpConfigCheck *check, const SpConfigSection *section, SpConfigInstance *instance,
+          guint line, const SpOption **ret_options, gsize *ret_n_options)
 {
   g_autoptr (GError) error = NULL;
 
   if (check->describe == NULL)
     return FALSE;
-  if (check->describe (section->kind, plugin, ret_options, ret_n_options, check->data, &error))
+  if (check->describe (section->kind, instance->plugin, ret_options, ret_n_options, check->data,
+                       &error))
     return TRUE;
   if (g_error_matches (error, SP_ERROR, SP_ERROR_UNSUPPORTED))
     sp_config_warn (check->report, line, "[%s %s] is not checked: %s", section->kind, section->name,
                     error->message);
-  else
+  else if (is_optional (section)) {
+    instance->trouble = g_string_chunk_insert (check->config->strings, error->message);
+    sp_config_warn (check->report, line, "[%s %s] is left out, as it is not critical: %s",
+                    section->kind, section->name, error->message);
+  } else
     sp_config_complain (check->report, line, "%s", error->message);
   return FALSE;
 }
@@ -152,7 +167,7 @@ sp_config_take_instance (SpConfigCheck *check, const SpConfigSection *section)
   if (*plugin == '\0')
     sp_config_complain (check->report, line, "plugin: there is no name");
   else
-    described = describe (check, section, plugin, line, &options, &n_options);
+    described = describe (check, section, instance, line, &options, &n_options);
   all = join_tables (options, n_options, own, n_own);
   values = sp_config_take_values (check, section, all, n_options + n_own, !described);
   keep_own (check, instance, section, values);

@@ -32,9 +32,10 @@ typedef struct {
   GVariant *options;  /* a{ss}: what the file sets, without secrets */
   GVariant *secrets;  /* a{ss}: option -> where it lies; for sp_secret_fetch() */
   /* Of [notify] only. */
-  gboolean on_host;   /* where = host: it runs beside the resident process, not in the vault VM */
-  gboolean critical;  /* FALSE: the vault serves without it */
-  const char *run_as; /* the user that it runs as, with on_host; NULL: not given */
+  gboolean on_host;    /* where = host: it runs beside the resident process, not in the vault VM */
+  gboolean critical;   /* FALSE: the vault serves without it */
+  const char *run_as;  /* the user that it runs as, with on_host; NULL: not given */
+  const char *trouble; /* not critical, and its plugin is not to be had: why; NULL: nothing known */
 } SpConfigInstance;
 
 typedef struct {

@@ -10,6 +10,9 @@ char *sp_vault_folder (const SpCli *cli);
 /* Connect to the vault that --vault names. */
 SpAdmin *sp_admin_open (const SpCli *cli, GError **error);
 
+/* The plugins of a vault.status or host.machine, as a table after an empty line. */
+void sp_print_plugins (JsonNode *status);
+
 /* Connect, call, close. */
 JsonNode *
 sp_admin_call_once (const SpCli *cli, const char *method, JsonObject *params, GError **error);

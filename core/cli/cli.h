@@ -90,6 +90,7 @@ int sp_cli_ownership_verify (SpCli *cli, GError **error);
 int sp_cli_status (SpCli *cli, GError **error);
 int sp_cli_config_check (SpCli *cli, GError **error);
 int sp_cli_config_show (SpCli *cli, GError **error);
+int sp_cli_config_apply (SpCli *cli, GError **error);
 int sp_cli_plugin_list (SpCli *cli, GError **error);
 int sp_cli_plugin_new (SpCli *cli, GError **error);
 int sp_cli_plugin_show (SpCli *cli, GError **error);

@@ -1,4 +1,4 @@
-/* plugin.c - `secret-proxy plugin list|show`
+/* plugin.c - `secret-proxy plugin show`
  *
  * Plugins are loaded by a child process only, since loading one runs its code: plugin/info.h.
  */
@@ -9,47 +9,6 @@
 #include "cli/output.h"
 #include "plugin/find.h"
 #include "plugin/info.h"
-
-static JsonObject *
-object_of_entry (const SpPluginEntry *entry)
-{
-  JsonObject *object = json_object_new ();
-
-  json_object_set_string_member (object, "path", entry->path);
-  if (entry->info == NULL) {
-    json_object_set_string_member (object, "error", entry->error->message);
-    return object;
-  }
-  json_object_set_string_member (object, "name", entry->info->name);
-  json_object_set_string_member (object, "kind", entry->info->kind);
-  json_object_set_string_member (object, "version", entry->info->version);
-  json_object_set_string_member (object, "summary", entry->info->summary);
-  return object;
-}
-
-int
-sp_cli_plugin_list (SpCli *cli, GError **error)
-{
-  static const SpColumn columns[] = {
-    { "KIND", "kind", SP_COLUMN_TEXT },       { "NAME", "name", SP_COLUMN_TEXT },
-    { "VERSION", "version", SP_COLUMN_TEXT }, { "SUMMARY", "summary", SP_COLUMN_TEXT },
-    { "ERROR", "error", SP_COLUMN_TEXT },
-  };
-  g_autoptr (GPtrArray) entries = sp_plugin_list (sp_cli_get (cli, "plugin-dir"), error);
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  JsonObject *object = json_object_new ();
-  JsonArray *items = json_array_new ();
-
-  json_node_take_object (node, object);
-  json_object_set_array_member (object, "items", items);
-  json_object_set_null_member (object, "next");
-  if (entries == NULL)
-    return 1;
-  for (guint i = 0; i < entries->len; i++)
-    json_array_add_object_element (items, object_of_entry (g_ptr_array_index (entries, i)));
-  sp_print_items (cli, node, columns, G_N_ELEMENTS (columns));
-  return 0;
-}
 
 /* The file's name says of what kind it is. */
 static char *

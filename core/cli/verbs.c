@@ -85,6 +85,10 @@ static const SpCliOption show_options[] = {
 static const SpCliOption new_options[] = {
   { "dir", "DIR", FALSE, "an empty or new folder for it; ./KIND-NAME where it is not given" },
 };
+static const SpCliOption apply_options[] = {
+  { "dry-run", NULL, FALSE, "only show what would change" },
+};
+
 static const SpCliOption build_options[] = {
   { "output", "DIR", FALSE, "a new folder for it, instead of this host's images" },
   { "kernel", "FILE", FALSE, "which kernel; the newest of /boot where it is not given" },
@@ -160,10 +164,10 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = 1,
     .run = sp_cli_vm_log },
   { .name = "health",
-    .args = "URL --pin PIN",
-    .help = "see whether a vault answers at its key",
+    .args = "[URL --pin PIN]",
+    .help = "see whether a vault works, and what in it does not; with URL whether it answers at "
+            "its key",
     SP_CLI_OPTIONS (health_options),
-    .min_args = 1,
     .max_args = 1,
     .run = sp_cli_health },
   { .name = "status", .help = "show how the vault is", .run = sp_cli_status },
@@ -256,6 +260,11 @@ const SpCliVerb sp_cli_verbs[] = {
     .run = sp_cli_ownership_verify },
   { .name = "config check", .help = "check the config file", .run = sp_cli_config_check },
   { .name = "config show", .help = "show what the config file means", .run = sp_cli_config_show },
+  { .name = "config apply",
+    .args = "[--dry-run]",
+    .help = "have the running vault take the changed config file",
+    SP_CLI_OPTIONS (apply_options),
+    .run = sp_cli_config_apply },
   { .name = "plugin new",
     .args = "notify|store|vm NAME [--dir DIR]",
     .help = "write a project for a plugin of your own",

@@ -104,6 +104,23 @@ sp_cli_vm_stop (SpCli *cli, GError **error)
 
 /* ---- status ------------------------------------------------------------------------------------------ */
 
+/* The machine's plugin is there; those in the vault are to be asked for. */
+static void
+add_plugins_of_vault (SpAdmin *admin, JsonNode *node)
+{
+  g_autoptr (JsonNode) status = sp_admin_call (admin, "vault.status", NULL, NULL, NULL);
+  JsonNode *from = status && JSON_NODE_HOLDS_OBJECT (status)
+                       ? json_object_get_member (json_node_get_object (status), "plugins")
+                       : NULL;
+  JsonNode *to = json_object_get_member (json_node_get_object (node), "plugins");
+
+  if (from == NULL || to == NULL || !JSON_NODE_HOLDS_ARRAY (from) || !JSON_NODE_HOLDS_ARRAY (to))
+    return;
+  for (guint i = 0; i < json_array_get_length (json_node_get_array (from)); i++)
+    json_array_add_element (json_node_get_array (to),
+                            json_array_dup_element (json_node_get_array (from), i));
+}
+
 int
 sp_cli_vm_status (SpCli *cli, GError **error)
 {
@@ -129,7 +146,11 @@ sp_cli_vm_status (SpCli *cli, GError **error)
                : node_of (folder, "stopped");
   if (node == NULL)
     return 1;
+  if (admin != NULL)
+    add_plugins_of_vault (admin, node);
   sp_print_fields (cli, node, fields, G_N_ELEMENTS (fields));
+  if (!sp_cli_has (cli, "json"))
+    sp_print_plugins (node);
   return 0;
 }
 

@@ -68,24 +68,9 @@ is_of_session (SpKeeper *keeper, const char *id)
 static JsonObject *
 plugin_to_object (const SpKeeperPlugin *plugin)
 {
-  static const char *const states[] = { [SP_PLUGIN_DOWN] = "down",
-                                        [SP_PLUGIN_READY] = "ready",
-                                        [SP_PLUGIN_TROUBLED] = "troubled",
-                                        [SP_PLUGIN_FAILED] = "failed" };
-  const SpPluginClient *client = plugin->client;
-  g_autofree char *since = sp_time_format (sp_plugin_client_since (client));
-  JsonObject *object = json_object_new ();
+  JsonObject *object = sp_plugin_client_to_json (plugin->client);
 
-  json_object_set_string_member (object, "name", sp_plugin_client_instance (client));
-  json_object_set_string_member (
-      object, "kind", sp_plugin_client_kind (client) == SP_KIND_STORE ? "store" : "notify");
-  if (plugin->plugin != NULL)
-    json_object_set_string_member (object, "plugin", plugin->plugin);
   json_object_set_boolean_member (object, "critical", plugin->critical);
-  json_object_set_string_member (object, "state", states[sp_plugin_client_state (client)]);
-  if (sp_plugin_client_why (client) != NULL)
-    json_object_set_string_member (object, "why", sp_plugin_client_why (client));
-  json_object_set_string_member (object, "since", since);
   return object;
 }
 
@@ -94,11 +79,13 @@ sp_keeper_status (SpKeeper *keeper)
 {
   JsonObject *object = json_object_new ();
   JsonArray *plugins = json_array_new ();
+  const char *why = sp_keeper_unhealthy (keeper);
 
   json_object_set_string_member (object, "state", keeper->unlocked ? "owned" : "locked");
   if (keeper->vault_id != NULL)
     json_object_set_string_member (object, "vault", keeper->vault_id);
   json_object_set_string_member (object, "version", SP_VERSION);
+  json_object_set_string_member (object, "health", why ? why : "ok");
   if (keeper->store != NULL)
     json_array_add_object_element (plugins, plugin_to_object (keeper->store));
   for (guint i = 0; i < keeper->notifiers->len; i++)

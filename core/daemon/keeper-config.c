@@ -278,6 +278,22 @@ setup_clear (SpPluginSetup *setup)
   g_clear_pointer (&setup->people, g_variant_unref);
 }
 
+/* One on the host gets its options there: "marks" are digests of them. */
+static GHashTable *
+marks_of (const SpPluginSetup *setup, JsonObject *object)
+{
+  GHashTable *marks = sp_keeper_marks_new (setup, is_critical (object));
+  const char *where = sp_keeper_text_member (object, "where");
+  JsonObject *given = object_member (object, "marks");
+  g_autoptr (GList) names = given ? json_object_get_members (given) : NULL;
+
+  g_hash_table_insert (marks, g_strdup ("where"), g_strdup (where ? where : "vault"));
+  for (GList *name = names; name != NULL; name = name->next)
+    g_hash_table_insert (marks, g_strdup (name->data),
+                         g_strdup (sp_keeper_text_member (given, name->data)));
+  return marks;
+}
+
 GHashTable *
 sp_keeper_config_marks (const SpKeeperConfig *config, JsonObject *object, GError **error)
 {
@@ -285,7 +301,7 @@ sp_keeper_config_marks (const SpKeeperConfig *config, JsonObject *object, GError
   GHashTable *marks = NULL;
 
   if (read_setup (config, SP_KIND_NOTIFIER, object, &setup, error))
-    marks = sp_keeper_marks_new (&setup, is_critical (object));
+    marks = marks_of (&setup, object);
   setup_clear (&setup);
   return marks;
 }
@@ -308,7 +324,9 @@ sp_keeper_config_start (const SpKeeperConfig *config, SpKeeper *keeper, JsonObje
     return NULL;
   plugin = sp_keeper_plugin_new (keeper, slot, on_host, &setup);
   plugin->critical = is_critical (object);
-  plugin->marks = sp_keeper_marks_new (&setup, plugin->critical);
+  plugin->marks = marks_of (&setup, object);
+  if (setup.failed != NULL)
+    g_message ("%s %s: it can't be opened: %s", kind_word (kind), setup.instance, setup.failed);
   setup_clear (&setup);
   return plugin;
 }

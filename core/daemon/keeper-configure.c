@@ -20,7 +20,7 @@
 
 /* Of all new ones together; a plugin has about as long to open and start. */
 #define OPENING_MS 20000u
-#define MAX_CHANGES 4000u /* characters of them in the audit log */
+#define MAX_CHANGES 4000u /* bytes of them in the audit log */
 
 typedef enum { ENDING, OPENING, STORING, RESTORING } Stage;
 
@@ -267,16 +267,28 @@ on_stored (const GError *error, gpointer data)
   sp_keeper_configure_drop (keeper);
 }
 
+static char *
+text_of_changes (const SpKeeperApply *apply)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (guint i = 0; i < apply->changes->len; i++) {
+    const char *change = g_ptr_array_index (apply->changes, i);
+
+    if (text->len + strlen (change) > MAX_CHANGES) {
+      g_string_append_printf (text, "; and %u more", apply->changes->len - i);
+      break;
+    }
+    g_string_append_printf (text, "%s%s", i > 0 ? "; " : "", change);
+  }
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
 static void
 store (SpKeeperApply *apply)
 {
-  g_autoptr (GPtrArray) texts = g_ptr_array_copy (apply->changes, NULL, NULL);
-  g_autofree char *joined = NULL, *changes = NULL;
+  g_autofree char *changes = text_of_changes (apply);
 
-  g_ptr_array_add (texts, NULL);
-  joined = g_strjoinv ("; ", (char **) texts->pdata);
-  changes = strlen (joined) > MAX_CHANGES ? g_utf8_substring (joined, 0, MAX_CHANGES / 4)
-                                          : g_strdup (joined);
   apply->stage = STORING;
   g_clear_handle_id (&apply->timer, g_source_remove);
   sp_vault_reconfigure (apply->keeper->vault, g_steal_pointer (&apply->settings), changes,

@@ -75,8 +75,8 @@ ready (SpKeeper *keeper, SpLinkCall *call)
 
 /* ---- calls that need no token ---------------------------------------------------------------------------- */
 
-static const char *
-why_unhealthy (SpKeeper *keeper)
+const char *
+sp_keeper_unhealthy (SpKeeper *keeper)
 {
   if (!keeper->owned)
     return NULL;
@@ -93,7 +93,7 @@ static void
 take_health (SpLinkCall *call, GVariant *args, GBytes *blob, gpointer data)
 {
   SpKeeper *keeper = data;
-  const char *why = why_unhealthy (keeper);
+  const char *why = sp_keeper_unhealthy (keeper);
   g_autofree char *body =
       g_strdup_printf ("{\"status\":\"%s\",\"ownership\":\"%s\",\"version\":\"%s\"}",
                        why ? why : "ok", keeper->owned ? "owned" : "unowned", SP_VERSION);

@@ -62,6 +62,8 @@ struct _SpKeeper {
 
 /* ---- keeper-gate.c: what agents ask ------------------------------------------------------------------- */
 void sp_keeper_attach_gate (SpKeeper *keeper, int fd);
+/* "locked", "store", "notifier"; NULL: all is well, or nobody owns it. */
+const char *sp_keeper_unhealthy (SpKeeper *keeper);
 void sp_keeper_tell_gate (SpKeeper *keeper); /* TLS, once it is known */
 
 /* ---- keeper-admin.c: what administrators ask ------------------------------------------------------------ */

@@ -63,6 +63,12 @@ sp_plugin_catalog_free (SpPluginCatalog *catalog)
   g_free (catalog);
 }
 
+const char *
+sp_plugin_catalog_dir (const SpPluginCatalog *catalog)
+{
+  return catalog->dir;
+}
+
 const SpPluginInfo *
 sp_plugin_catalog_get (SpPluginCatalog *catalog, const char *kind_word, const char *plugin,
                        GError **error)

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <json-glib/json-glib.h>
 #include <secret-proxy/notifier.h>
 #include <secret-proxy/store.h>
 #include <secret-proxy/vm.h>
@@ -89,6 +90,8 @@ const char *sp_plugin_client_why (const SpPluginClient *client); /* NULL while R
 gint64 sp_plugin_client_since (const SpPluginClient *client);
 const char *sp_plugin_client_instance (const SpPluginClient *client);
 SpKind sp_plugin_client_kind (const SpPluginClient *client);
+/* {"name","kind","plugin"?,"state","why"?,"since"} */
+JsonObject *sp_plugin_client_to_json (const SpPluginClient *client);
 
 typedef void (*SpPluginDone) (const GError *error, gpointer data);
 

@@ -56,6 +56,7 @@ typedef struct _SpPluginCatalog SpPluginCatalog;
 /* @dir NULL: the default one. */
 SpPluginCatalog *sp_plugin_catalog_new (const char *dir);
 void sp_plugin_catalog_free (SpPluginCatalog *catalog);
+const char *sp_plugin_catalog_dir (const SpPluginCatalog *catalog);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpPluginCatalog, sp_plugin_catalog_free)
 
 /* Find and describe; the catalog's.  Blocks.  @plugin: a name or a path. */

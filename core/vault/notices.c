@@ -137,8 +137,9 @@ on_work_done (const GError *error, gpointer data)
   gboolean refused = error != NULL && g_error_matches (error, SP_ERROR, SP_ERROR_REFUSED);
 
   if (error != NULL && !refused) {
-    g_warning ("%s", error->message);
-    work->request->failures++;
+    /* Its state tells the rest: one that is down for long would fill the log. */
+    if (work->request->failures++ == 0)
+      g_warning ("%s", error->message);
     retry_later (work);
     return;
   }

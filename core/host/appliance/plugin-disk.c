@@ -92,7 +92,62 @@ sp_plugin_disk_map (const SpConfigInstance *instance, SpPluginCatalog *catalog, 
   return TRUE;
 }
 
+/* ---- comparing ------------------------------------------------------------------------------------- */
+
+static char *
+digest_of (const char *path)
+{
+  g_autofree char *content = NULL;
+  gsize length = 0;
+
+  return g_file_get_contents (path, &content, &length, NULL)
+             ? g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) content, length)
+             : NULL;
+}
+
+static gboolean
+is_same (GHashTable *content, const char *name, const char *path)
+{
+  const char *there = g_hash_table_lookup (content, name);
+  g_autofree char *here = there ? digest_of (path) : NULL;
+
+  return here != NULL && g_str_equal (here, there);
+}
+
+gboolean
+sp_plugin_disk_fits (GHashTable *content, const SpConfigInstance *instance,
+                     SpPluginCatalog *catalog, char **ret_key)
+{
+  const SpPluginInfo *info = info_of (instance, catalog, NULL);
+  g_autofree char *base = info ? g_path_get_basename (info->path) : NULL;
+  g_autofree char *plugin = info ? g_build_filename (PLUGINS, base, NULL) : NULL;
+  GVariantIter iter;
+  const char *key, *value;
+
+  if (info == NULL || !is_same (content, plugin, info->path)) {
+    *ret_key = g_strdup ("plugin");
+    return FALSE;
+  }
+  g_variant_iter_init (&iter, instance->options);
+  while (g_variant_iter_next (&iter, "{&s&s}", &key, &value)) {
+    g_autofree char *name = carried_name (instance, key);
+
+    if (!is_path (info, key) || is_same (content, name, value))
+      continue;
+    *ret_key = g_strdup (key);
+    return FALSE;
+  }
+  return TRUE;
+}
+
 /* ---- collecting ------------------------------------------------------------------------------------ */
+
+typedef struct {
+  SpPluginCatalog *catalog;
+  const char *tree;
+  GHashTable *content; /* name -> SHA-256 */
+  GPtrArray *modules;  /* paths */
+} Collection;
 
 static gboolean
 copy_file (const char *from, const char *tree, const char *name, GError **error)
@@ -109,7 +164,19 @@ copy_file (const char *from, const char *tree, const char *name, GError **error)
 }
 
 static gboolean
-carry_files (const SpConfigInstance *instance, const SpPluginInfo *info, const char *tree,
+bring (Collection *to, const char *from, const char *name, GError **error)
+{
+  g_autofree char *copy = g_build_filename (to->tree, name, NULL);
+
+  if (!copy_file (from, to->tree, name, error))
+    return FALSE;
+  /* Of the copy: what lies here may change while this is done. */
+  g_hash_table_insert (to->content, g_strdup (name), digest_of (copy));
+  return TRUE;
+}
+
+static gboolean
+carry_files (const SpConfigInstance *instance, const SpPluginInfo *info, Collection *to,
              GError **error)
 {
   GVariantIter iter;
@@ -131,24 +198,87 @@ carry_files (const SpConfigInstance *instance, const SpPluginInfo *info, const c
                    instance->kind, instance->name, key, value, MAX_CARRIED);
       return FALSE;
     }
-    if (!copy_file (value, tree, name, error))
+    if (!bring (to, value, name, error))
       return FALSE;
   }
   return TRUE;
 }
 
 static gboolean
-collect_plugin (const SpConfigInstance *instance, SpPluginCatalog *catalog, const char *tree,
-                GPtrArray *modules, GError **error)
+collect_plugin (const SpConfigInstance *instance, Collection *to, GError **error)
 {
-  const SpPluginInfo *info = info_of (instance, catalog, error);
+  const SpPluginInfo *info = info_of (instance, to->catalog, error);
   g_autofree char *base = info ? g_path_get_basename (info->path) : NULL;
   g_autofree char *name = info ? g_build_filename (PLUGINS, base, NULL) : NULL;
 
-  if (info == NULL)
+  if (info == NULL || !carry_files (instance, info, to, error) ||
+      !bring (to, info->path, name, error))
     return FALSE;
-  g_ptr_array_add (modules, g_strdup (info->path));
-  return copy_file (info->path, tree, name, error) && carry_files (instance, info, tree, error);
+  g_ptr_array_add (to->modules, g_strdup (info->path));
+  return TRUE;
+}
+
+/* Those that the vault does not need are left out, where they can't be brought. */
+static gboolean
+collect_notifier (const SpConfigInstance *instance, Collection *to, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+
+  if (instance->critical)
+    return collect_plugin (instance, to, error);
+  if (!collect_plugin (instance, to, &why))
+    g_message ("the plugin disk goes without it: %s", why->message);
+  return TRUE;
+}
+
+/* ---- what may be configured later ------------------------------------------------------------------- */
+
+static gboolean
+may_be_brought (const char *file)
+{
+  g_autofree char *kind = NULL;
+  g_autofree char *name = NULL;
+
+  return sp_plugin_split (file, &kind, &name) && !g_str_equal (kind, sp_kind_word (SP_KIND_VM));
+}
+
+static gboolean
+collect_other (int dir_fd, const char *file, Collection *to, GError **error)
+{
+  const char *dir = sp_plugin_catalog_dir (to->catalog);
+  g_autofree char *path = g_build_filename (dir, file, NULL);
+  g_autofree char *name = g_build_filename (PLUGINS, file, NULL);
+  const char *const modules[] = { path, NULL };
+  g_autoptr (GHashTable) closure = NULL;
+
+  if (g_hash_table_contains (to->content, name))
+    return TRUE;
+  if (!sp_plugin_check_file (dir_fd, dir, file, error))
+    return FALSE;
+  closure = sp_elf_closure (modules, error);
+  if (closure == NULL || !bring (to, path, name, error))
+    return FALSE;
+  g_ptr_array_add (to->modules, g_strdup (path));
+  return TRUE;
+}
+
+static gboolean
+collect_others (Collection *to, GError **error)
+{
+  const char *dir = sp_plugin_catalog_dir (to->catalog);
+  g_auto (GStrv) files = sp_plugin_files (dir, error);
+  int fd = files ? sp_plugin_open_dir (dir, error) : -1;
+
+  if (fd < 0)
+    return FALSE;
+  for (char **file = files; *file != NULL; file++) {
+    g_autoptr (GError) why = NULL;
+
+    if (may_be_brought (*file) && !collect_other (fd, *file, to, &why))
+      g_message ("the plugin disk goes without %s: %s", *file, why->message);
+  }
+  (void) close (fd);
+  return TRUE;
 }
 
 /* What the plugins need and the appliance does not have. */
@@ -193,17 +323,14 @@ make_folders (const char *tree, GError **error)
 }
 
 static gboolean
-collect (const SpConfigVault *vault, SpPluginCatalog *catalog, const char *tree, GError **error)
+collect (const SpConfigVault *vault, Collection *to, GError **error)
 {
-  g_autoptr (GPtrArray) modules = g_ptr_array_new_with_free_func (g_free);
-
-  if (!make_folders (tree, error) || !collect_plugin (vault->store, catalog, tree, modules, error))
+  if (!make_folders (to->tree, error) || !collect_plugin (vault->store, to, error))
     return FALSE;
   for (guint i = 0; i < vault->n_notifiers; i++)
-    if (!vault->notifiers[i]->on_host &&
-        !collect_plugin (vault->notifiers[i], catalog, tree, modules, error))
+    if (!vault->notifiers[i]->on_host && !collect_notifier (vault->notifiers[i], to, error))
       return FALSE;
-  return collect_libraries (modules, tree, error);
+  return collect_others (to, error) && collect_libraries (to->modules, to->tree, error);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------- */
@@ -242,13 +369,13 @@ remove_tree (const char *tree)
 }
 
 static gboolean
-build (const SpConfigVault *vault, SpPluginCatalog *catalog, const char *tree, const char *path,
-       char **ret_sha256, GError **error)
+build (const SpConfigVault *vault, Collection *from, const char *path, char **ret_sha256,
+       GError **error)
 {
   g_autofree char *next = g_strconcat (path, ".new", NULL);
   guint64 size;
 
-  if (!collect (vault, catalog, tree, error) || !write_disk (tree, next, error))
+  if (!collect (vault, from, error) || !write_disk (from->tree, next, error))
     return FALSE;
   if (sp_image_hash (next, ret_sha256, &size, error) && g_chmod (next, 0600) == 0 &&
       g_rename (next, path) == 0)
@@ -262,10 +389,13 @@ build (const SpConfigVault *vault, SpPluginCatalog *catalog, const char *tree, c
 
 gboolean
 sp_plugin_disk_build (const SpConfigVault *vault, SpPluginCatalog *catalog, const char *path,
-                      char **ret_sha256, GError **error)
+                      GHashTable **ret_content, char **ret_sha256, GError **error)
 {
   /* Beside it, so that what a run that was killed has left is known, and goes. */
   g_autofree char *tree = g_strconcat (path, ".tree", NULL);
+  g_autoptr (GHashTable) content = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  g_autoptr (GPtrArray) modules = g_ptr_array_new_with_free_func (g_free);
+  Collection collection = { catalog, tree, content, modules };
   gboolean ok;
 
   remove_tree (tree);
@@ -274,9 +404,11 @@ sp_plugin_disk_build (const SpConfigVault *vault, SpPluginCatalog *catalog, cons
                  g_strerror (errno));
     return FALSE;
   }
-  ok = build (vault, catalog, tree, path, ret_sha256, error);
+  ok = build (vault, &collection, path, ret_sha256, error);
   remove_tree (tree);
-  if (!ok)
+  if (ok)
+    *ret_content = g_steal_pointer (&content);
+  else
     g_prefix_error (error, "cannot build the plugin disk: ");
   return ok;
 }

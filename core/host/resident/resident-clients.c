@@ -21,6 +21,37 @@ sp_resident_client_free (gpointer data)
   g_free (client);
 }
 
+struct _SpResidentAsk {
+  SpRpc *rpc;
+  char *id;
+};
+
+void
+sp_resident_answer (SpResidentAsk *ask, JsonNode *result, const GError *error)
+{
+  if (error != NULL)
+    sp_rpc_fail (ask->rpc, ask->id, error);
+  else
+    sp_rpc_reply (ask->rpc, ask->id, result);
+  sp_rpc_unref (ask->rpc);
+  g_free (ask->id);
+  g_free (ask);
+}
+
+static gboolean
+take_apply (SpResident *resident, SpResidentClient *client, const SpRpcMessage *message)
+{
+  SpResidentAsk *ask;
+
+  if (resident->events.apply == NULL || !g_str_equal (message->method, "host.apply"))
+    return FALSE;
+  ask = g_new0 (SpResidentAsk, 1);
+  ask->rpc = sp_rpc_ref (client->rpc);
+  ask->id = g_strdup (message->id);
+  resident->events.apply (json_node_get_object (message->params), ask, resident->data);
+  return TRUE;
+}
+
 typedef JsonNode *(*Own) (gpointer data, GError **error);
 
 static gboolean
@@ -56,8 +87,10 @@ why_not (SpResident *resident, SpResidentClient *client, const SpRpcMessage *mes
 {
   gboolean status = g_str_equal (message->method, "vault.status");
 
-  if (g_str_equal (message->method, "vault.unlock"))
-    return g_error_new_literal (SP_PROBLEM, SP_PROBLEM_INVALID, "only the host unlocks its vault");
+  if (g_str_equal (message->method, "vault.unlock") ||
+      g_str_equal (message->method, "vault.configure"))
+    return g_error_new_literal (SP_PROBLEM, SP_PROBLEM_INVALID,
+                                "only the host unlocks and configures its vault");
   if (resident->state != SP_RESIDENT_UNLOCKED && !(status && resident->state != SP_RESIDENT_DOWN))
     return sp_resident_locked_error (resident);
   if (client->n_calls >= SP_MAX_OPEN_CALLS)
@@ -83,7 +116,8 @@ on_client_message (SpRpc *rpc, SpRpcMessage *message, gpointer data)
   g_autoptr (GError) error = NULL;
 
   if (message->method == NULL || message->id == NULL ||
-      answer_own (client->resident, client, message))
+      answer_own (client->resident, client, message) ||
+      take_apply (client->resident, client, message))
     return;
   error = why_not (client->resident, client, message);
   if (error != NULL)

@@ -38,13 +38,15 @@ typedef struct {
 typedef struct {
   SpResident *resident;
   char *id;                 /* ours */
-  SpResidentClient *client; /* NULL: the unlock */
+  SpResidentClient *client; /* NULL: the host's own */
+  SpResidentAnswer answer;  /* of the host's own; NULL: the unlock */
+  gpointer data;
   char *client_id;
   GSource *timer;
 } SpResidentCall;
 
 /* ---- resident.c --------------------------------------------------------------------------------------- */
-/* A call that is open; @client NULL: the unlock.  It ends by itself when its time has run out. */
+/* A call that is open; @client NULL: the host's own.  It ends by itself when its time has run out. */
 SpResidentCall *
 sp_resident_call_new (SpResident *resident, SpResidentClient *client, const char *client_id);
 void sp_resident_call_free (gpointer call);

@@ -53,11 +53,25 @@ answer_client (SpResidentCall *call, JsonNode *result, const GError *error)
 }
 
 static void
+answer_host (SpResidentCall *call, JsonNode *result, const GError *error)
+{
+  SpResidentAnswer answer = call->answer;
+  gpointer data = call->data;
+
+  sp_resident_call_free (call);
+  answer (result, error, data);
+}
+
+static void
 fail_call (SpResident *resident, SpResidentCall *call, const GError *error)
 {
   (void) g_hash_table_steal (resident->calls, call->id);
   if (call->client != NULL) {
     answer_client (call, NULL, error);
+    return;
+  }
+  if (call->answer != NULL) {
+    answer_host (call, NULL, error);
     return;
   }
   sp_resident_call_free (call);
@@ -254,6 +268,10 @@ on_answer (SpResident *resident, const SpRpcMessage *message)
     answer_client (call, message->result ? json_node_copy (message->result) : NULL, message->error);
     return;
   }
+  if (call->answer != NULL) {
+    answer_host (call, message->error ? NULL : message->result, message->error);
+    return;
+  }
   sp_resident_call_free (call);
   on_unlock_answer (resident, message);
 }
@@ -291,6 +309,26 @@ sp_resident_attach (SpResident *resident, int fd)
   sp_resident_detach (resident);
   resident->keeper = sp_rpc_new (fd, on_keeper_message, on_keeper_closed, resident);
   send_hello (resident, TRUE);
+}
+
+void
+sp_resident_ask (SpResident *resident, SpRpcMessage *message, SpResidentAnswer answer,
+                 gpointer data)
+{
+  g_autoptr (SpRpcMessage) held = message;
+  g_autoptr (GError) error = NULL;
+  SpResidentCall *call;
+
+  if (resident->state != SP_RESIDENT_UNLOCKED) {
+    error = sp_resident_locked_error (resident);
+    answer (NULL, error, data);
+    return;
+  }
+  call = sp_resident_call_new (resident, NULL, NULL);
+  call->answer = answer;
+  call->data = data;
+  held->id = g_strdup (call->id);
+  sp_resident_tell_keeper (resident, held);
 }
 
 /* Nobody waits for the answer: that the vault ends is the answer. */

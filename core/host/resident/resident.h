@@ -15,6 +15,9 @@
 
 typedef struct _SpResident SpResident;
 
+/* A call of an administrator's that is answered later. */
+typedef struct _SpResidentAsk SpResidentAsk;
+
 typedef struct {
   /* The request to send; called at each new session of the keeper. */
   SpRpcMessage *(*unlock_message) (const char *id, gpointer data, GError **error);
@@ -30,6 +33,8 @@ typedef struct {
   void (*plugin) (const SpRpcMessage *message, gpointer data);
   /* The keeper that sent them is no more; may come when there was none.  Unset: nobody cares. */
   void (*keeper_gone) (gpointer data);
+  /* host.apply: to be answered with sp_resident_answer(), now or later; unset: there is no such call. */
+  void (*apply) (JsonObject *params, SpResidentAsk *ask, gpointer data);
 } SpResidentEvents;
 
 /* @anchor may be NULL; it must outlive the resident. */
@@ -43,6 +48,15 @@ void sp_resident_attach (SpResident *resident, int fd);
 void sp_resident_detach (SpResident *resident);
 /* Unlock again after refused(). */
 void sp_resident_unlock (SpResident *resident);
+/* Exactly one of @result, which is consumed, and @error; the client may be gone.  Frees @ask. */
+void sp_resident_answer (SpResidentAsk *ask, JsonNode *result, const GError *error);
+
+/* Exactly one of @result and @error is set. */
+typedef void (*SpResidentAnswer) (JsonNode *result, const GError *error, gpointer data);
+/* Ask the keeper something of the host's own.  @message, without an id, is consumed.  @answer comes once,
+ * perhaps before this returns. */
+void sp_resident_ask (SpResident *resident, SpRpcMessage *message, SpResidentAnswer answer,
+                      gpointer data);
 /* Ask the keeper to end everything in good order (vault.shutdown); nothing where there is none. */
 void sp_resident_shut_down (SpResident *resident);
 /* Send @notification to the keeper, with our session in it; nothing where there is no keeper. */

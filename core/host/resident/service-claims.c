@@ -7,30 +7,44 @@
 #include "host/resident/unlock.h"
 
 gboolean
+sp_service_state (const SpService *service, const SpConfig *config, char **ret_statement,
+                  char **ret_signature, GError **error)
+{
+  g_autofree char *approvers = sp_ownership_approvers (sp_config_approvers (config));
+  const SpOwnership ownership = { service->trust, service->acceleration, approvers,
+                                  service->measurement };
+  g_autofree char *statement = sp_ownership_statement (service->keys, &ownership);
+
+  *ret_signature = sp_ownership_sign (service->keys, statement, error);
+  if (*ret_signature == NULL)
+    return FALSE;
+  *ret_statement = g_steal_pointer (&statement);
+  return TRUE;
+}
+
+gboolean
 sp_service_claim (SpService *service, const SpServiceClaim *claim, GError **error)
 {
-  g_autofree char *approvers = sp_ownership_approvers (sp_config_approvers (service->config));
-  const SpOwnership ownership = { claim->trust, claim->acceleration, approvers,
-                                  claim->measurement };
-
   g_free (service->trust);
   service->trust = g_strdup (claim->trust);
-  g_free (service->statement);
-  service->statement = sp_ownership_statement (service->keys, &ownership);
-  g_free (service->signature);
-  service->signature = sp_ownership_sign (service->keys, service->statement, error);
-  return service->signature != NULL;
+  g_free (service->acceleration);
+  service->acceleration = g_strdup (claim->acceleration);
+  g_clear_pointer (&service->measurement, json_object_unref);
+  service->measurement = claim->measurement ? json_object_ref (claim->measurement) : NULL;
+  g_clear_pointer (&service->statement, g_free);
+  g_clear_pointer (&service->signature, g_free);
+  return sp_service_state (service, service->config, &service->statement, &service->signature,
+                           error);
 }
 
 /* ---- what the resident process asks for --------------------------------------------------------------- */
 
-static SpRpcMessage *
-unlock_message (const char *id, gpointer data, GError **error)
+SpUnlock
+sp_service_unlock_of (const SpService *service, const SpConfig *config, const SpConfigVault *vault)
 {
-  SpService *service = data;
-  const SpUnlock unlock = {
-    .config = service->config,
-    .vault = service->vault,
+  return (SpUnlock){
+    .config = config,
+    .vault = vault,
     .keys = service->keys,
     .anchor = service->anchor,
     .plugin_dir = service->plugin_dir,
@@ -41,6 +55,13 @@ unlock_message (const char *id, gpointer data, GError **error)
     .statement = service->statement,
     .signature = service->signature,
   };
+}
+
+static SpRpcMessage *
+unlock_message (const char *id, gpointer data, GError **error)
+{
+  SpService *service = data;
+  const SpUnlock unlock = sp_service_unlock_of (service, service->config, service->vault);
 
   return sp_unlock_message (&unlock, id, error);
 }
@@ -163,7 +184,7 @@ on_refused (const GError *error, gpointer data)
 static const SpConfigInstance *
 find_notifier (const char *name, gpointer data)
 {
-  const SpConfigVault *vault = ((SpService *) data)->vault;
+  const SpConfigVault *vault = sp_service_coming (data);
 
   for (guint i = 0; i < vault->n_notifiers; i++)
     if (vault->notifiers[i]->on_host && g_str_equal (vault->notifiers[i]->name, name))
@@ -202,6 +223,16 @@ on_keeper_gone (gpointer data)
   sp_notifiers_stop (((SpService *) data)->notifiers);
 }
 
+/* ---- another config -------------------------------------------------------------------------------------- */
+
+static void
+on_apply (JsonObject *params, SpResidentAsk *ask, gpointer data)
+{
+  gboolean dry_run = json_object_get_boolean_member_with_default (params, "dry_run", FALSE);
+
+  sp_service_apply (data, dry_run, ask);
+}
+
 SpResident *
 sp_service_resident_new (SpService *service)
 {
@@ -214,6 +245,7 @@ sp_service_resident_new (SpService *service)
     .machine = machine,
     .plugin = on_plugin,
     .keeper_gone = on_keeper_gone,
+    .apply = on_apply,
   };
 
   return sp_resident_new (&events, service->anchor, service);

@@ -5,6 +5,7 @@
  */
 #include "host/resident/service.h"
 
+#include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
@@ -33,7 +34,9 @@ sp_service_free (SpService *service)
   sp_notifiers_free (service->notifiers);
   sp_anchor_free (service->anchor);
   sp_host_keys_free (service->keys);
-  sp_config_free (service->config);
+  g_clear_pointer (&service->apply, sp_service_apply_free);
+  sp_config_vault_free (service->vault);
+  g_clear_pointer (&service->configs, g_ptr_array_unref);
   sp_plugin_catalog_free (service->catalog);
   if (service->lock >= 0)
     (void) close (service->lock);
@@ -43,6 +46,10 @@ sp_service_free (SpService *service)
   g_clear_error (&service->error);
   g_free (service->path);
   g_free (service->plugin_dir);
+  g_free (service->own_config);
+  g_free (service->config_file);
+  g_clear_pointer (&service->measurement, json_object_unref);
+  g_free (service->acceleration);
   g_free (service->trust);
   g_free (service->statement);
   g_free (service->signature);
@@ -52,39 +59,45 @@ sp_service_free (SpService *service)
 
 /* ---- what it begins with -------------------------------------------------------------------------- */
 
-static SpConfig *
-read_config (SpService *service, const SpServiceSetup *setup, GError **error)
+SpConfig *
+sp_service_read (const char *own, const char *given, const char *built_in, SpPluginCatalog *catalog,
+                 GError **error)
 {
-  g_autofree char *own = g_build_filename (service->path, CONFIG, NULL);
-
-  if (setup->config != NULL)
-    return sp_config_read (setup->config, sp_plugin_catalog_describe, service->catalog, error);
+  if (given != NULL)
+    return sp_config_read (given, sp_plugin_catalog_describe, catalog, error);
   if (access (own, F_OK) == 0)
-    return sp_config_read (own, sp_plugin_catalog_describe, service->catalog, error);
-  if (setup->built_in == NULL)
-    return sp_config_read (NULL, sp_plugin_catalog_describe, service->catalog, error);
-  return sp_config_parse ("(built in)", setup->built_in, strlen (setup->built_in),
-                          sp_plugin_catalog_describe, service->catalog, error);
+    return sp_config_read (own, sp_plugin_catalog_describe, catalog, error);
+  if (built_in == NULL)
+    return sp_config_read (NULL, sp_plugin_catalog_describe, catalog, error);
+  return sp_config_parse ("(built in)", built_in, strlen (built_in), sp_plugin_catalog_describe,
+                          catalog, error);
 }
 
 static gboolean
 open_config (SpService *service, const SpServiceSetup *setup, GError **error)
 {
+  const SpConfigVault *vault;
   const char *const *warnings;
 
+  service->own_config = g_build_filename (service->path, CONFIG, NULL);
+  service->config_file = setup->config ? g_canonicalize_filename (setup->config, NULL) : NULL;
+  service->built_in = setup->built_in;
+  service->tls_optional = setup->tls_optional;
   service->plugin_dir =
       setup->plugin_dir ? g_canonicalize_filename (setup->plugin_dir, NULL) : NULL;
   service->catalog = sp_plugin_catalog_new (service->plugin_dir);
-  service->config = read_config (service, setup, error);
+  service->config = sp_service_read (service->own_config, service->config_file, service->built_in,
+                                     service->catalog, error);
   if (service->config == NULL)
     return FALSE;
+  g_ptr_array_add (service->configs, service->config);
   for (warnings = sp_config_warnings (service->config); *warnings != NULL; warnings++)
     g_printerr ("secret-proxy: %s\n", *warnings);
-  service->vault = sp_config_vault (service->config, setup->vault, error);
-  if (service->vault == NULL)
+  vault = sp_config_vault (service->config, setup->vault, error);
+  if (vault == NULL)
     return FALSE;
-  service->tls_required =
-      service->vault->tls_required && (service->vault->tls_given || !setup->tls_optional);
+  service->vault = sp_config_vault_copy (vault);
+  service->tls_required = vault->tls_required && (vault->tls_given || !setup->tls_optional);
   return TRUE;
 }
 
@@ -124,6 +137,7 @@ sp_service_open (const SpServiceSetup *setup, const SpServiceBackend *backend, g
   int listener;
 
   service->folder = service->lock = -1;
+  service->configs = g_ptr_array_new_with_free_func ((GDestroyNotify) sp_config_free);
   service->backoff_ms = FIRST_BACKOFF_MS;
   service->backend = *backend;
   service->data = data;
@@ -237,6 +251,28 @@ on_signal (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+static gboolean
+on_hangup (gpointer data)
+{
+  SpService *service = data;
+
+  if (service->has_terminal)
+    sp_service_finish (service, NULL);
+  else if (!service->stopping)
+    sp_service_apply (service, FALSE, NULL);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+has_terminal (void)
+{
+  int fd = open ("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+  if (fd >= 0)
+    (void) close (fd);
+  return fd >= 0;
+}
+
 /* No core dump, and no other process of this user reads our memory. */
 static void
 keep_keys_in_memory (void)
@@ -251,12 +287,16 @@ keep_keys_in_memory (void)
 gboolean
 sp_service_run (SpService *service, GError **error)
 {
-  static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+  static const struct {
+    int number;
+    GSourceFunc func;
+  } signals[] = { { SIGINT, on_signal }, { SIGTERM, on_signal }, { SIGHUP, on_hangup } };
   guint sources[G_N_ELEMENTS (signals)];
 
   keep_keys_in_memory ();
+  service->has_terminal = has_terminal ();
   for (gsize i = 0; i < G_N_ELEMENTS (signals); i++)
-    sources[i] = g_unix_signal_add (signals[i], on_signal, service);
+    sources[i] = g_unix_signal_add (signals[i].number, signals[i].func, service);
   if (start (service, &service->error))
     g_main_loop_run (service->loop);
   for (gsize i = 0; i < G_N_ELEMENTS (signals); i++)

@@ -32,6 +32,10 @@ typedef struct {
    * lies here, as they are in the config file.  Free the path, unref the options. */
   gboolean (*map) (const SpConfigInstance *instance, char **ret_path, GVariant **ret_options,
                    gpointer data, GError **error);
+  /* Whether @instance, in a config that is to be applied, can be opened without a restart; else @ret_key is
+   * the key that can't change.  Unset: it can. */
+  gboolean (*fits) (const SpConfigInstance *instance, SpPluginCatalog *catalog, char **ret_key,
+                    gpointer data);
   /* {"state",…}: of the machine; for host.machine. */
   JsonObject *(*describe) (gpointer data);
   /* It is unlocked; @again: it was before. */
@@ -54,7 +58,8 @@ SpService *sp_service_open (const SpServiceSetup *setup, const SpServiceBackend 
 void sp_service_free (SpService *service);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpService, sp_service_free)
 
-/* In the foreground until SIGINT, SIGTERM or SIGHUP: TRUE then. */
+/* In the foreground until SIGINT or SIGTERM: TRUE then.  SIGHUP has it read its config file again and apply it;
+ * where it has a terminal it means that the terminal is gone, and ends it, too. */
 gboolean sp_service_run (SpService *service, GError **error);
 
 /* ---- for backends ------------------------------------------------------------------------------------ */

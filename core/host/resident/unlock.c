@@ -44,25 +44,13 @@ add_instance_secrets (GVariantBuilder *builder, const SpConfigInstance *instance
   return TRUE;
 }
 
+/* Serialised into locked memory; @builder is ended. */
 static SpSecret *
-collect_secrets (const SpUnlock *unlock, GError **error)
+secret_of (GVariantBuilder *builder)
 {
-  g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{say}"));
-  g_autoptr (GVariant) all = NULL;
-  SpSecret *result;
+  g_autoptr (GVariant) all = g_variant_ref_sink (g_variant_builder_end (builder));
+  SpSecret *result = sp_secret_new (g_variant_get_size (all));
 
-  add_secret (&builder, "master-key", unlock->keys->master);
-  add_secret (&builder, "vault-key", unlock->keys->vault_key);
-  add_secret (&builder, "tls", unlock->keys->tls);
-  if (!add_instance_secrets (&builder, unlock->vault->store, error))
-    return NULL;
-  /* What runs on the host is given its own there, and the vault has no need of them. */
-  for (guint i = 0; i < unlock->vault->n_notifiers; i++)
-    if (!unlock->vault->notifiers[i]->on_host &&
-        !add_instance_secrets (&builder, unlock->vault->notifiers[i], error))
-      return NULL;
-  all = g_variant_ref_sink (g_variant_builder_end (&builder));
-  result = sp_secret_new (g_variant_get_size (all));
   g_variant_store (all, sp_secret_data (result));
   return result;
 }
@@ -103,19 +91,86 @@ object_of_instance (const SpUnlock *unlock, const SpConfigInstance *instance, GE
   return object;
 }
 
+/* What one with `where = host` is opened with stays on the host; the keeper has to see that it changes. */
 static gboolean
-set_plugins (JsonObject *params, const SpUnlock *unlock, GError **error)
+set_marks (JsonObject *object, const SpConfigInstance *instance, GError **error)
+{
+  JsonObject *marks = json_object_new ();
+  GVariantIter iter;
+  const char *key, *value;
+
+  json_object_set_object_member (object, "marks", marks);
+  g_variant_iter_init (&iter, instance->options);
+  while (g_variant_iter_next (&iter, "{&s&s}", &key, &value)) {
+    g_autofree char *digest = g_compute_checksum_for_string (G_CHECKSUM_SHA256, value, -1);
+    json_object_set_string_member (marks, key, digest);
+  }
+  g_variant_iter_init (&iter, instance->secrets);
+  while (g_variant_iter_next (&iter, "{&s&s}", &key, &value)) {
+    g_autoptr (SpSecret) secret = sp_secret_fetch (value, error);
+    g_autofree char *digest = NULL;
+
+    if (secret == NULL) {
+      g_prefix_error (error, "[%s %s] %s: ", instance->kind, instance->name, key);
+      return FALSE;
+    }
+    digest = g_compute_checksum_for_data (G_CHECKSUM_SHA256, sp_secret_data (secret),
+                                          sp_secret_length (secret));
+    json_object_set_string_member (marks, key, digest);
+  }
+  return TRUE;
+}
+
+static JsonObject *
+object_of_failed (const SpConfigInstance *instance, const char *why)
+{
+  JsonObject *object = json_object_new ();
+
+  json_object_set_string_member (object, "name", instance->name);
+  json_object_set_string_member (object, "failed", why);
+  return object;
+}
+
+/* One that the vault serves without is told as it is, where it can't be opened. */
+static JsonObject *
+object_of_notifier (const SpUnlock *unlock, GVariantBuilder *secrets,
+                    const SpConfigInstance *instance, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+  g_autoptr (JsonObject) object = NULL;
+
+  if (instance->trouble != NULL)
+    return object_of_failed (instance, instance->trouble);
+  object = object_of_instance (unlock, instance, &why);
+  /* What runs on the host is given its secrets there, and the vault has no need of them. */
+  if (object != NULL && (instance->on_host ? set_marks (object, instance, &why)
+                                           : add_instance_secrets (secrets, instance, &why)))
+    return g_steal_pointer (&object);
+  if (!instance->critical)
+    return object_of_failed (instance, why->message);
+  g_propagate_error (error, g_steal_pointer (&why));
+  return NULL;
+}
+
+static gboolean
+set_store (JsonObject *params, const SpUnlock *unlock, GVariantBuilder *secrets, GError **error)
 {
   JsonObject *store = object_of_instance (unlock, unlock->vault->store, error);
-  JsonArray *notifiers;
 
   if (store == NULL)
     return FALSE;
   json_object_set_object_member (params, "store", store);
-  notifiers = json_array_new ();
+  return add_instance_secrets (secrets, unlock->vault->store, error);
+}
+
+static gboolean
+set_notifiers (JsonObject *params, const SpUnlock *unlock, GVariantBuilder *secrets, GError **error)
+{
+  JsonArray *notifiers = json_array_new ();
+
   json_object_set_array_member (params, "notifiers", notifiers);
   for (guint i = 0; i < unlock->vault->n_notifiers; i++) {
-    JsonObject *notifier = object_of_instance (unlock, unlock->vault->notifiers[i], error);
+    JsonObject *notifier = object_of_notifier (unlock, secrets, unlock->vault->notifiers[i], error);
 
     if (notifier == NULL)
       return FALSE;
@@ -159,25 +214,52 @@ set_anchor (JsonObject *params, SpAnchor *anchor)
   json_object_set_object_member (params, "anchor", object);
 }
 
-SpRpcMessage *
-sp_unlock_message (const SpUnlock *unlock, const char *id, GError **error)
+/* What may change while the vault is unlocked. */
+static gboolean
+set_config (JsonObject *params, const SpUnlock *unlock, GVariantBuilder *secrets, GError **error)
 {
-  g_autoptr (SpRpcMessage) message = sp_rpc_message_new (id, "vault.unlock");
-  JsonObject *params = json_node_get_object (message->params);
-
   json_object_set_string_member (params, "vault", unlock->keys->vault_id);
-  json_object_set_string_member (params, "tls", unlock->tls_required ? "required" : "optional");
   json_object_set_int_member (params, "quorum", unlock->vault->quorum);
   json_object_set_int_member (params, "agent_rate", unlock->vault->agent_rate);
   json_object_set_int_member (params, "agent_pending", unlock->vault->agent_pending);
-  json_object_set_string_member (params, "trust", unlock->trust);
-  if (!set_plugins (params, unlock, error))
-    return NULL;
+  if (!set_notifiers (params, unlock, secrets, error))
+    return FALSE;
   json_object_set_array_member (params, "approvers",
                                 array_of_approvers (sp_config_approvers (unlock->config)));
   json_object_set_string_member (params, "statement", unlock->statement);
   json_object_set_string_member (params, "signature", unlock->signature);
+  return TRUE;
+}
+
+SpRpcMessage *
+sp_unlock_message (const SpUnlock *unlock, const char *id, GError **error)
+{
+  g_auto (GVariantBuilder) secrets = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{say}"));
+  g_autoptr (SpRpcMessage) message = sp_rpc_message_new (id, "vault.unlock");
+  JsonObject *params = json_node_get_object (message->params);
+
+  add_secret (&secrets, "master-key", unlock->keys->master);
+  add_secret (&secrets, "vault-key", unlock->keys->vault_key);
+  add_secret (&secrets, "tls", unlock->keys->tls);
+  if (!set_store (params, unlock, &secrets, error) || !set_config (params, unlock, &secrets, error))
+    return NULL;
+  json_object_set_string_member (params, "tls", unlock->tls_required ? "required" : "optional");
+  json_object_set_string_member (params, "trust", unlock->trust);
   set_anchor (params, unlock->anchor);
-  message->secret = collect_secrets (unlock, error);
-  return message->secret != NULL ? g_steal_pointer (&message) : NULL;
+  message->secret = secret_of (&secrets);
+  return g_steal_pointer (&message);
+}
+
+SpRpcMessage *
+sp_configure_message (const SpUnlock *unlock, gboolean dry_run, GError **error)
+{
+  g_auto (GVariantBuilder) secrets = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{say}"));
+  g_autoptr (SpRpcMessage) message = sp_rpc_message_new (NULL, "vault.configure");
+  JsonObject *params = json_node_get_object (message->params);
+
+  if (!set_config (params, unlock, &secrets, error))
+    return NULL;
+  json_object_set_boolean_member (params, "dry_run", dry_run);
+  message->secret = secret_of (&secrets);
+  return g_steal_pointer (&message);
 }

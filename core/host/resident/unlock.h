@@ -1,4 +1,4 @@
-/* unlock.h - what the keeper gets at each boot: its configuration and its keys
+/* unlock.h - what the keeper gets at each boot, its configuration and its keys; and a changed configuration
  *
  * docs/admin-channel.md describes the message.  It is made anew each time, so that a changed file with
  * a bot token counts at the next boot, and held no longer than it takes to send it.
@@ -27,3 +27,5 @@ typedef struct {
 
 /* The request `vault.unlock` with the id @id. */
 SpRpcMessage *sp_unlock_message (const SpUnlock *unlock, const char *id, GError **error);
+/* The request `vault.configure`, without an id: what of it may change while the vault is unlocked. */
+SpRpcMessage *sp_configure_message (const SpUnlock *unlock, gboolean dry_run, GError **error);

@@ -32,6 +32,7 @@ typedef struct {
   SpImageSet *image;
   SpMachine *machine;
   char *disk, *disk_sha256; /* the plugin disk */
+  GHashTable *on_disk;      /* what is on it */
   gboolean again;           /* it was started before */
   SpPluginProcess *plugin;
   guint acceleration;
@@ -307,6 +308,7 @@ describe (gpointer data)
 {
   Run *run = data;
   JsonObject *object = json_object_new ();
+  JsonArray *plugins = json_array_new ();
 
   json_object_set_string_member (object, "state", run->state);
   json_object_set_string_member (object, "acceleration", acceleration_of (run));
@@ -315,6 +317,9 @@ describe (gpointer data)
   if (run->last != NULL)
     json_object_set_string_member (object, "why", run->last);
   json_object_set_int_member (object, "pid", getpid ());
+  json_array_add_object_element (plugins,
+                                 sp_plugin_client_to_json (sp_plugin_process_client (run->plugin)));
+  json_object_set_array_member (object, "plugins", plugins);
   return object;
 }
 
@@ -338,9 +343,18 @@ map (const SpConfigInstance *instance, char **ret_path, GVariant **ret_options, 
                              error);
 }
 
-static const SpServiceBackend backend = {
-  .start = start, .stop = stop, .map = map, .describe = describe, .unlocked = on_unlocked
-};
+static gboolean
+fits (const SpConfigInstance *instance, SpPluginCatalog *catalog, char **ret_key, gpointer data)
+{
+  return sp_plugin_disk_fits (((Run *) data)->on_disk, instance, catalog, ret_key);
+}
+
+static const SpServiceBackend backend = { .start = start,
+                                          .stop = stop,
+                                          .map = map,
+                                          .fits = fits,
+                                          .describe = describe,
+                                          .unlocked = on_unlocked };
 
 /* ---- the whole -------------------------------------------------------------------------------------- */
 
@@ -376,8 +390,8 @@ prepare (Run *run, GError **error)
   run->settings =
       run->image ? sp_vm_settings_new (vault->vm, sp_service_catalog (run->service), error) : NULL;
   if (run->settings == NULL || !sp_data_volume_grow (volume, run->settings->disk_size, error) ||
-      !sp_plugin_disk_build (vault, sp_service_catalog (run->service), run->disk, &run->disk_sha256,
-                             error))
+      !sp_plugin_disk_build (vault, sp_service_catalog (run->service), run->disk, &run->on_disk,
+                             &run->disk_sha256, error))
     return FALSE;
   run->machine = sp_machine_new (run->record, folder, vault, run->settings, run->image,
                                  run->disk_sha256, error);
@@ -401,6 +415,7 @@ sp_vm_run (const SpVmRunOptions *options, GError **error)
   g_free (run.last);
   g_free (run.disk);
   g_free (run.disk_sha256);
+  g_clear_pointer (&run.on_disk, g_hash_table_unref);
   sp_service_free (run.service);
   sp_machine_free (run.machine);
   sp_vm_settings_free (run.settings);

@@ -207,9 +207,11 @@ build (const Folder *folder, const char *vault_text, const char *name, GError **
   g_autoptr (SpPluginCatalog) catalog = sp_plugin_catalog_new (g_getenv ("SP_TEST_PLUGINS"));
   g_autoptr (SpConfig) config = config_of (catalog, vault_text, "");
   g_autofree char *path = g_build_filename (folder->path, name, NULL);
+  g_autoptr (GHashTable) content = NULL;
   char *sha256 = NULL;
 
-  if (!sp_plugin_disk_build (sp_config_vault (config, NULL, NULL), catalog, path, &sha256, error))
+  if (!sp_plugin_disk_build (sp_config_vault (config, NULL, NULL), catalog, path, &content, &sha256,
+                             error))
     return NULL;
   return sha256;
 }
