@@ -97,6 +97,10 @@ static const SpCliOption export_options[] = {
   { "image", "ID|DIR", FALSE, "which image; the newest of this host where it is not given" },
 };
 
+static const SpCliOption plugin_check_options[] = {
+  { "live", NULL, FALSE, "use the service behind it, or start a machine" },
+};
+
 #define MANY G_MAXUINT
 #define VM_VERB(verb_, what_, run_) \
   { \
@@ -280,6 +284,13 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_plugin_show },
+  { .name = "plugin check",
+    .args = "FILE [--live]",
+    .help = "see whether a plugin keeps the contract; prints TAP",
+    SP_CLI_OPTIONS (plugin_check_options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_plugin_check },
   { .name = "notify answer",
     .args = "ID CHOICE --person P (--socket PATH | --notifier NAME)",
     .help = "answer a notice that a program was told",

@@ -74,7 +74,8 @@ struct _SpNotifierOps {
    * a notice that was never shown.  After TRUE forget all about it.  Unset: left as it was shown. */
   gboolean (*settle) (gpointer self, const SpNotice *notice, const SpOutcome *outcome,
                       GCancellable *cancellable, GError **error);
-  /* The text that post() would send.  Pure.  Unset: no preview. */
+  /* The text that post() would send, in at most max_text characters.  Pure.  Fields of agents are marked
+   * as theirs, and whatever is in a value stays on its line and in sight.  Unset: no preview. */
   char *(*render) (const SpNotice *notice);
 };
 

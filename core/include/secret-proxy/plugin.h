@@ -209,7 +209,7 @@ typedef struct {
   gpointer (*open) (SpHost *host, GError **error);
   /* Connect.  Unset: nothing to do. */
   gboolean (*start) (gpointer self, GCancellable *cancellable, GError **error);
-  /* Undo start; at most 2 seconds.  Unset: nothing to do. */
+  /* Undo start; at most 2 seconds.  A second one finds nothing to do.  Unset: nothing to do. */
   void (*stop) (gpointer self);
   /* Free what open made.  Also called after a failed start. */
   void (*close) (gpointer self);
