@@ -19,6 +19,7 @@ const gsize sp_cli_n_globals = G_N_ELEMENTS (sp_cli_globals);
 static const SpCliOption yes_options[] = { YES };
 static const SpCliOption local_options[] = {
   { "port", "N", FALSE, "listen on this port; 0: a free one" },
+  { "ephemeral", NULL, FALSE, "without a folder: all of it is gone when it ends" },
 };
 static const SpCliOption put_options[] = {
   { "description", "TEXT", FALSE, "what it is, for people and agents" },
@@ -109,10 +110,9 @@ static const SpCliOption plugin_check_options[] = {
 
 const SpCliVerb sp_cli_verbs[] = {
   { .name = "local",
-    .args = "DIR [--port N]",
+    .args = "DIR|--ephemeral [--port N]",
     .help = "run a vault on this machine without a VM",
     SP_CLI_OPTIONS (local_options),
-    .min_args = 1,
     .max_args = 1,
     .run = sp_cli_local },
   { .name = "image build",

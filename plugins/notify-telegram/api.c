@@ -134,8 +134,8 @@ pause_chat (TgApi *api, gint64 chat, guint seconds)
                           g_memdup2 (&until, sizeof until));
 }
 
-static guint
-wait_for (TgApi *api, gint64 chat)
+guint
+tg_api_pause (TgApi *api, gint64 chat)
 {
   gint64 until = MAX (pause_until (api, chat), pause_until (api, 0));
   gint64 wait = until - g_get_monotonic_time ();
@@ -292,7 +292,7 @@ on_turn (gpointer data)
 {
   TgCall *call = data;
   TgResult cancelled = { .outcome = TG_CANCELLED, .what = "cancelled" };
-  guint wait = wait_for (call->api, call->chat);
+  guint wait = tg_api_pause (call->api, call->chat);
 
   tg_timer_clear (&call->timer);
   if (g_cancellable_is_cancelled (call->cancellable) || call->api->closed)

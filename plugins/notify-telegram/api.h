@@ -19,6 +19,7 @@ typedef enum {
   TG_BAD_ENTITIES, /* the text's markup was not understood */
   TG_MIGRATED,     /* the group has another id now */
   TG_NO_CHAT,      /* blocked, kicked, not found: permanent for this chat */
+  TG_NO_TOPIC,     /* the forum topic is not there */
   TG_REFUSED,      /* another permanent no */
   TG_TOKEN,        /* the token is not valid */
   TG_CONFLICT,     /* another program polls with this token */
@@ -59,6 +60,9 @@ TgCall *tg_api_call (TgApi *api, const char *method, JsonObject *body, gint64 ch
 void tg_call_drop (TgCall *call);
 /* End @call in any case. */
 void tg_call_cancel (TgCall *call);
+
+/* Milliseconds that Telegram has asked us to leave @chat, or the bot as a whole, alone; 0: none. */
+guint tg_api_pause (TgApi *api, gint64 chat);
 
 /* Run @call with @data once, @delay milliseconds from now, in @context.  Destroy and unref it. */
 GSource *tg_timer_new (GMainContext *context, guint delay, GSourceFunc func, gpointer data);

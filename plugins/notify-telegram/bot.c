@@ -9,10 +9,9 @@
 #define ALARM_GAP (10 * 60 * G_USEC_PER_SEC)
 
 static const SpErrorCode health_codes[] = {
-  [TG_HEALTH_UNREACHABLE] = SP_ERROR_UNAVAILABLE,
-  [TG_HEALTH_TOKEN] = SP_ERROR_CONFIG,
-  [TG_HEALTH_CONFLICT] = SP_ERROR_CONFLICT,
-  [TG_HEALTH_WEBHOOK] = SP_ERROR_CONFLICT,
+  [TG_HEALTH_UNREACHABLE] = SP_ERROR_UNAVAILABLE, [TG_HEALTH_TOKEN] = SP_ERROR_CONFIG,
+  [TG_HEALTH_CONFLICT] = SP_ERROR_CONFLICT,       [TG_HEALTH_WEBHOOK] = SP_ERROR_CONFLICT,
+  [TG_HEALTH_IDENTITY] = SP_ERROR_CONFIG,         [TG_HEALTH_TAMPERED] = SP_ERROR_CONFLICT,
 };
 
 void
@@ -37,6 +36,12 @@ tg_bot_health (TgBot *bot, TgHealth health, const char *why)
   TgHealth before = bot->health;
   g_autoptr (GError) error = NULL;
 
+  if (health == TG_HEALTH_GOOD && g_hash_table_size (bot->spoilt) > 0) {
+    health = TG_HEALTH_TAMPERED;
+    why =
+        "a message that asks for a decision was changed by somebody else, so the bot token may be "
+        "in other hands; make a new one with @BotFather";
+  }
   if (health == before)
     return;
   bot->health = health;
@@ -45,6 +50,30 @@ tg_bot_health (TgBot *bot, TgHealth health, const char *why)
   else if (before == TG_HEALTH_UNKNOWN)
     return;
   bot->host->api->broken (bot->host, error);
+}
+
+void
+tg_bot_spoilt (TgBot *bot, TgNotice *notice)
+{
+  g_hash_table_add (bot->spoilt, g_strdup (notice->id));
+  if (bot->health == TG_HEALTH_GOOD)
+    tg_bot_health (bot, TG_HEALTH_GOOD, NULL);
+}
+
+void
+tg_bot_unspoilt (TgBot *bot, TgNotice *notice)
+{
+  if (g_hash_table_remove (bot->spoilt, notice->id) && bot->health == TG_HEALTH_TAMPERED)
+    tg_bot_health (bot, TG_HEALTH_GOOD, NULL);
+}
+
+gboolean
+tg_bot_lists (TgBot *bot, gint64 user)
+{
+  g_autofree char *person = g_strdup_printf ("%" G_GINT64_FORMAT, user);
+  const char *const *people = bot->host->api->people (bot->host);
+
+  return people != NULL && g_strv_contains (people, person);
 }
 
 gboolean

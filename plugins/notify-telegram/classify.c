@@ -31,6 +31,7 @@ static const Row rows[] = {
   { 400, "query is too old", TG_STALE },
   { 400, "query id is invalid", TG_STALE },
   { 400, "can't parse entities", TG_BAD_ENTITIES },
+  { 400, "message thread not found", TG_NO_TOPIC },
   { 400, "chat not found", TG_NO_CHAT },
   { 400, "user not found", TG_NO_CHAT },
   { 400, "peer_id_invalid", TG_NO_CHAT },

@@ -5,27 +5,38 @@
  */
 #include "message.h"
 
+#define SHORT_LABEL 8
+#define ROW_BUTTONS 3u
+
 static JsonObject *
-make_button (const SpChoice *choice, const char *token)
+make_button (const char *label, const char *token, guint32 style)
 {
   static const char *const styles[] = {
     [SP_CHOICE_APPROVE] = "success", [SP_CHOICE_DENY] = "danger"
   };
   JsonObject *button = json_object_new ();
 
-  json_object_set_string_member (button, "text", choice->label);
+  json_object_set_string_member (button, "text", label);
   json_object_set_string_member (button, "callback_data", token);
-  if (choice->style < G_N_ELEMENTS (styles) && styles[choice->style] != NULL)
-    json_object_set_string_member (button, "style", styles[choice->style]);
+  if (style < G_N_ELEMENTS (styles) && styles[style] != NULL)
+    json_object_set_string_member (button, "style", styles[style]);
   return button;
 }
 
-/* One button a row: labels stay whole on a phone, and a thumb hits one of them. */
+/* A code, say: short enough that several share a row. */
+static gboolean
+is_short (const SpChoice *choice)
+{
+  return choice->style == SP_CHOICE_PLAIN && g_utf8_strlen (choice->label, -1) <= SHORT_LABEL;
+}
+
+/* One button a row: labels stay whole on a phone, and a thumb hits one of them.  But short ones between
+ * which to choose stand side by side. */
 JsonObject *
 tg_message_keyboard (TgNotices *notices, TgPlace *place, const SpNotice *notice)
 {
   JsonObject *keyboard;
-  JsonArray *rows;
+  JsonArray *rows, *row = NULL;
 
   if (notice->n_choices == 0)
     return NULL;
@@ -33,13 +44,41 @@ tg_message_keyboard (TgNotices *notices, TgPlace *place, const SpNotice *notice)
   rows = json_array_new ();
   for (gsize i = 0; i < notice->n_choices; i++) {
     TgButton *button = tg_notices_button (notices, place, notice->choices[i].id);
-    JsonArray *row = json_array_new ();
+    gboolean beside = i > 0 && is_short (&notice->choices[i]) &&
+                      is_short (&notice->choices[i - 1]) &&
+                      json_array_get_length (row) < ROW_BUTTONS;
 
-    json_array_add_object_element (row, make_button (&notice->choices[i], button->token));
-    json_array_add_array_element (rows, row);
+    if (!beside) {
+      row = json_array_new ();
+      json_array_add_array_element (rows, row);
+    }
+    json_array_add_object_element (
+        row, make_button (notice->choices[i].label, button->token, notice->choices[i].style));
   }
   json_object_set_array_member (keyboard, "inline_keyboard", rows);
   return keyboard;
+}
+
+JsonObject *
+tg_message_lone_button (const char *label, const char *token, SpChoiceStyle style)
+{
+  JsonObject *keyboard = json_object_new ();
+  JsonArray *rows = json_array_new (), *row = json_array_new ();
+
+  json_array_add_object_element (row, make_button (label, token, style));
+  json_array_add_array_element (rows, row);
+  json_object_set_array_member (keyboard, "inline_keyboard", rows);
+  return keyboard;
+}
+
+void
+tg_message_reply_to (JsonObject *body, gint64 message)
+{
+  JsonObject *reply = json_object_new ();
+
+  json_object_set_int_member (reply, "message_id", message);
+  json_object_set_boolean_member (reply, "allow_sending_without_reply", TRUE);
+  json_object_set_object_member (body, "reply_parameters", reply);
 }
 
 JsonObject *

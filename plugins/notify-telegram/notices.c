@@ -57,6 +57,7 @@ notice_free (gpointer data)
   TgNotice *notice = data;
 
   g_ptr_array_unref (notice->places);
+  tg_content_free (notice->content);
   g_free (notice->id);
   g_free (notice);
 }
@@ -93,6 +94,22 @@ tg_notice_place (TgNotice *notice, gint64 chat)
   return place;
 }
 
+void
+tg_notice_set_content (TgNotice *notice, const SpNotice *said)
+{
+  if (notice->content == NULL)
+    notice->content = tg_content_new (said);
+}
+
+gboolean
+tg_notice_is_shown (TgNotice *notice)
+{
+  for (guint i = 0; i < notice->places->len; i++)
+    if (((TgPlace *) notice->places->pdata[i])->messages->len > 0)
+      return TRUE;
+  return FALSE;
+}
+
 gboolean
 tg_place_has_message (TgPlace *place, gint64 message)
 {
@@ -114,8 +131,8 @@ tg_place_add_message (TgPlace *place, gint64 message)
 
 /* ---- tokens ------------------------------------------------------------------------------------------------ */
 
-static char *
-make_token (void)
+char *
+tg_token_new (void)
 {
   guint8 bytes[TOKEN_BYTES];
   char *token;
@@ -153,7 +170,7 @@ tg_notices_button (TgNotices *notices, TgPlace *place, const char *choice)
     if (strcmp (button->choice, choice) == 0)
       return button;
   }
-  return add_button (notices, place, make_token (), choice);
+  return add_button (notices, place, tg_token_new (), choice);
 }
 
 TgButton *
@@ -185,6 +202,16 @@ make_old (TgNotices *notices, TgPlace *place)
     g_hash_table_remove (notices->old, g_queue_pop_head (&notices->old_order));
 }
 
+void
+tg_notices_drop_place (TgNotices *notices, TgNotice *notice, gint64 chat)
+{
+  TgPlace *place = tg_notice_place (notice, chat);
+
+  for (guint i = 0; i < place->buttons->len; i++)
+    g_hash_table_remove (notices->by_token, ((TgButton *) place->buttons->pdata[i])->token);
+  g_ptr_array_remove (notice->places, place);
+}
+
 /* ---- all of them --------------------------------------------------------------------------------------------- */
 
 TgNotices *
@@ -210,6 +237,17 @@ tg_notices_free (TgNotices *notices)
   g_hash_table_unref (notices->by_token);
   g_hash_table_unref (notices->by_id);
   g_free (notices);
+}
+
+void
+tg_notices_each (TgNotices *notices, TgNoticeFunc func, gpointer data)
+{
+  GHashTableIter iter;
+  gpointer notice;
+
+  g_hash_table_iter_init (&iter, notices->by_id);
+  while (g_hash_table_iter_next (&iter, NULL, &notice))
+    func (notice, data);
 }
 
 TgNotice *
@@ -278,7 +316,7 @@ static void
 load_one (TgNotices *notices, const char *id, const char *record)
 {
   TgNotice *notice = tg_notices_add (notices, id, 0);
-  gboolean fits = tg_record_read (record, notice, on_button, notices);
+  gboolean fits = tg_record_read (notices->host, record, notice, on_button, notices);
   g_autoptr (GError) error = NULL;
 
   if (fits && !is_stale (notice))

@@ -7,10 +7,13 @@
  *      try             a call repeated until it ends
  *      poll            the long poll; health
  *      update, taps    what an update says; what becomes of a tap
- *      notices, record what is shown where; its form in the core's memory
- *      pace, send      bringing a notice to its chats
- *      settle          closing it there
- *      text            the message itself
+ *      words, commands, confirm    what people write; what becomes of that
+ *      chats           which chats there are, out of reach, moved
+ *      content, notices, record    what is shown where; its form in the core's memory
+ *      send, delivery  bringing a notice to its chats
+ *      pace, bucket, queue, digest how fast; what waits in a storm
+ *      remind, settle  a word at half time; the end
+ *      text, message   what is sent
  *
  * Everything runs in the plugin's one thread.  What must stay true: open() touches no network, start()
  * waits for none, and stop() leaves nothing running.
@@ -18,9 +21,14 @@
 #define G_LOG_DOMAIN "notify-telegram"
 #include <string.h>
 
-#include "bot.h"
+#include "chats.h"
+#include "commands.h"
+#include "confirm.h"
+#include "digest.h"
 #include "pace.h"
 #include "poll.h"
+#include "queue.h"
+#include "remind.h"
 #include "send.h"
 #include "settle.h"
 #include "taps.h"
@@ -43,6 +51,8 @@ static const SpOption options[] = {
     .help = "how long one request for answers waits at the server" },
   { "chat", SP_OPTION_INT, .min = -CHAT_MAX, .max = CHAT_MAX,
     .help = "numeric id of one chat for all notices; without it, each approver's private chat" },
+  { "topic", SP_OPTION_INT, .min = 1, .max = G_MAXINT32,
+    .help = "number of the topic for notices, where the chat is a group with topics" },
 };
 
 /* ---- options ------------------------------------------------------------------------------------------ */
@@ -66,6 +76,19 @@ take_token (SpHost *host, GError **error)
   g_set_error (error, SP_ERROR, SP_ERROR_CONFIG,
                "bot-token does not hold a bot token; one looks like 123456:letters-and-digits");
   return NULL;
+}
+
+/* The bot's own id, which its token begins with; 0 where it does not. */
+static gint64
+id_of (GBytes *token)
+{
+  gsize length;
+  const char *text = g_bytes_get_data (token, &length);
+  gint64 id = 0;
+
+  for (gsize i = 0; i < length && i < 16 && g_ascii_isdigit (text[i]); i++)
+    id = id * 10 + g_ascii_digit_value (text[i]);
+  return id;
 }
 
 static gboolean
@@ -149,16 +172,41 @@ telegram_close (gpointer self)
 
   tg_poll_free (bot->poll);
   tg_taps_free (bot->taps);
+  tg_confirm_free (bot->confirm);
+  tg_commands_free (bot->commands);
+  tg_remind_free (bot->remind);
+  tg_digest_free (bot->digest);
+  tg_queue_free (bot->queue);
   tg_notices_free (bot->notices);
   tg_pace_free (bot->pace);
   tg_api_free (bot->api);
   g_clear_pointer (&bot->tries, g_hash_table_unref);
   g_clear_pointer (&bot->chats, g_array_unref);
+  g_clear_pointer (&bot->lost, g_hash_table_unref);
+  g_clear_pointer (&bot->spoilt, g_hash_table_unref);
+  g_free (bot->name);
   g_clear_pointer (&bot->context, g_main_context_unref);
   g_free (bot);
 }
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TgBot, telegram_close)
+
+/* The parts, none of which does anything yet. */
+static void
+make_parts (TgBot *bot)
+{
+  bot->tries = g_hash_table_new (NULL, NULL);
+  bot->lost = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+  bot->spoilt = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  bot->pace = tg_pace_new ();
+  bot->notices = tg_notices_new (bot->host);
+  bot->queue = tg_queue_new (bot);
+  bot->digest = tg_digest_new (bot);
+  bot->remind = tg_remind_new (bot);
+  bot->commands = tg_commands_new (bot);
+  bot->confirm = tg_confirm_new (bot);
+  bot->taps = tg_taps_new (bot);
+}
 
 static gpointer
 telegram_open (SpHost *host, GError **error)
@@ -172,15 +220,14 @@ telegram_open (SpHost *host, GError **error)
     return NULL;
   bot->host = host;
   bot->context = g_main_context_ref_thread_default ();
+  bot->topic = sp_config_int (host, "topic");
+  bot->id = id_of (token);
   bot->poll_timeout = (guint) (sp_config_int (host, "poll-timeout") / 1000);
   bot->api =
       tg_api_new (host, bot->context, token, base, sp_config_string (host, "ca-file"), error);
   if (bot->api == NULL)
     return NULL;
-  bot->tries = g_hash_table_new (NULL, NULL);
-  bot->pace = tg_pace_new ();
-  bot->notices = tg_notices_new (host);
-  bot->taps = tg_taps_new (bot);
+  make_parts (bot);
   return g_steal_pointer (&bot);
 }
 
@@ -189,7 +236,11 @@ telegram_start (gpointer self, GCancellable *cancellable, GError **error)
 {
   TgBot *bot = self;
 
+  tg_chats_load (bot);
   tg_notices_load (bot->notices);
+  tg_digest_load (bot->digest);
+  tg_queue_load (bot->queue);
+  tg_remind_plan (bot->remind);
   bot->poll = tg_poll_new (bot);
   return TRUE;
 }

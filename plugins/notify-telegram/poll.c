@@ -11,6 +11,8 @@
  */
 #include "poll.h"
 
+#include "chats.h"
+#include "commands.h"
 #include "taps.h"
 #include "text.h"
 #include "update.h"
@@ -23,14 +25,16 @@
 #define CONFLICT_MAX 60000u
 #define ANSWER_MARGIN 15000u /* ms that the answer to a long poll may take beyond its end */
 #define POISON_LOOKS 2u
+#define BOT_KEY "bot"
 
 struct _TgPoll {
   TgBot *bot;
   GSource *timer;
   TgCall *call;
   gboolean identified;
-  gboolean careful; /* after trouble: a short poll tells sooner whether it is over */
-  gint64 offset;    /* 0: from the earliest that Telegram has */
+  gboolean webhook_told; /* while it lasts */
+  gboolean careful;      /* after trouble: a short poll tells sooner whether it is over */
+  gint64 offset;         /* 0: from the earliest that Telegram has */
   guint limit;
   gint64 asked_at; /* monotonic */
   guint failures, conflicts;
@@ -84,14 +88,16 @@ on_token (TgPoll *poll, const TgResult *result)
 static void
 on_conflict (TgPoll *poll, const TgResult *result)
 {
+  /* Once for each time that it begins; it is shown in health for as long as it lasts. */
+  if (poll->bot->health != TG_HEALTH_CONFLICT)
+    tg_bot_alarm (
+        poll->bot, TG_ALARM_CONFLICT,
+        "another program uses the Telegram bot token and takes answers away; if it is not yours, "
+        "make a new token");
   set_health (
       poll, TG_HEALTH_CONFLICT,
       "another program uses the bot token, so answers may be lost; stop it, or make a new token",
       result);
-  tg_bot_alarm (
-      poll->bot, TG_ALARM_CONFLICT,
-      "another program uses the Telegram bot token and takes answers away; if it is not yours, "
-      "make a new token");
   poll_later (poll, conflict_pause (poll));
 }
 
@@ -108,12 +114,14 @@ on_webhook_info (const TgResult *result, gpointer data)
       tg_text_clean (uri != NULL ? g_uri_get_host (uri) : "unknown", TG_TOAST_MAX);
 
   poll->call = NULL;
-  if (result->outcome == TG_OK && url != NULL && *url != '\0')
+  if (result->outcome == TG_OK && url != NULL && *url != '\0' && !poll->webhook_told) {
+    poll->webhook_told = TRUE;
     tg_bot_alarm (
         poll->bot, TG_ALARM_WEBHOOK,
         "somebody has set a webhook at the host %s for the Telegram bot, so answers go there; "
         "take it away, or make a new token",
         host);
+  }
   poll_later (poll, conflict_pause (poll));
 }
 
@@ -184,6 +192,10 @@ take_update (TgPoll *poll, JsonNode *update, Batch *batch)
 {
   gint64 id;
 
+  if (JSON_NODE_HOLDS_OBJECT (update)) {
+    tg_chats_take (poll->bot, json_node_get_object (update));
+    tg_commands_take (poll->bot->commands, json_node_get_object (update));
+  }
   if (!tg_taps_take (poll->bot->taps, update))
     batch->held = TRUE;
   if (batch->held || !tg_update_id (update, &id))
@@ -219,7 +231,7 @@ on_updates (TgPoll *poll, const TgResult *result)
     return;
   }
   poll->failures = poll->conflicts = 0;
-  poll->careful = FALSE;
+  poll->careful = poll->webhook_told = FALSE;
   if (n == 0)
     poll->limit = BATCH;
   tg_bot_health (poll->bot, TG_HEALTH_GOOD, NULL);
@@ -228,12 +240,58 @@ on_updates (TgPoll *poll, const TgResult *result)
   poll_later (poll, pause_after (poll, &batch));
 }
 
+/* The bot before this one: its messages are not ours to edit, and its buttons not ours to answer. */
+static void
+compare_id (TgBot *bot)
+{
+  g_autofree char *now = g_strdup_printf ("%" G_GINT64_FORMAT, bot->id);
+  g_autofree char *before = bot->host->api->recall (bot->host, BOT_KEY);
+  g_autoptr (GError) error = NULL;
+
+  if (g_strcmp0 (before, now) == 0)
+    return;
+  if (before != NULL)
+    tg_bot_alarm (
+        bot, TG_ALARM_IDENTITY,
+        "the token belongs to the bot %s now, not to %s as before; what the other one has "
+        "shown can't be answered any more",
+        now, before);
+  if (!bot->host->api->remember (bot->host, BOT_KEY, now, &error))
+    g_message ("which bot this is could not be remembered: %s", error->message);
+}
+
+static void
+on_other_bot (TgPoll *poll, gint64 id)
+{
+  if (poll->bot->health != TG_HEALTH_IDENTITY)
+    tg_bot_alarm (poll->bot, TG_ALARM_IDENTITY,
+                  "what answers as Telegram says that the bot is %" G_GINT64_FORMAT
+                  ", but the token belongs to %" G_GINT64_FORMAT,
+                  id, poll->bot->id);
+  tg_bot_health (poll->bot, TG_HEALTH_IDENTITY,
+                 "what answers as Telegram takes the token for that of another bot; check api-base "
+                 "and bot-token");
+  poll_later (poll, TOKEN_PAUSE);
+}
+
 static void
 on_me (TgPoll *poll, const TgResult *result)
 {
+  JsonObject *me =
+      JSON_NODE_HOLDS_OBJECT (result->result) ? json_node_get_object (result->result) : NULL;
+  gint64 id = tg_member_int (me, "id");
+
+  if (id != poll->bot->id) {
+    on_other_bot (poll, id);
+    return;
+  }
+  g_free (poll->bot->name);
+  poll->bot->name = g_strdup (tg_member_string (me, "username"));
   poll->identified = TRUE;
   poll->failures = 0;
+  compare_id (poll->bot);
   tg_bot_health (poll->bot, TG_HEALTH_GOOD, NULL);
+  tg_commands_menu (poll->bot->commands);
   poll_later (poll, 0);
 }
 

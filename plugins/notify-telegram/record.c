@@ -9,8 +9,10 @@
 
 #define VERSION "1"
 #define MAX_MESSAGES 16
+#define MAX_LENGTH 8192u /* of what the core remembers under one key */
 
 typedef struct {
+  SpHost *host;
   TgNotice *notice;
   TgPlace *place;
   TgRecordButton button;
@@ -32,17 +34,54 @@ write_place (GString *out, const TgPlace *place)
 
     g_string_append_printf (out, "button %s %s\n", button->token, choice);
   }
+  if (place->reminder != 0)
+    g_string_append_printf (out, "reminder %" G_GINT64_FORMAT "\n", place->reminder);
+}
+
+static GString *
+write_all (const TgNotice *notice)
+{
+  GString *out = g_string_new (VERSION);
+
+  g_string_append_printf (out, " %" G_GINT64_FORMAT "\n", notice->expires_at);
+  if (notice->remind_at != 0)
+    g_string_append_printf (out, "remind %" G_GINT64_FORMAT "\n", notice->remind_at);
+  if (notice->waiting != 0)
+    g_string_append_printf (out, "waiting %" G_GINT64_FORMAT "\n", notice->waiting);
+  for (guint i = 0; i < notice->places->len; i++)
+    write_place (out, notice->places->pdata[i]);
+  return out;
+}
+
+/* The line for what @notice says, if there is room beside @rest. */
+static char *
+write_content (const TgNotice *notice, const GString *rest)
+{
+  static const char frame[] = "content \n";
+  g_autofree char *word = NULL;
+
+  if (notice->content != NULL && rest->len + sizeof frame < MAX_LENGTH)
+    word = tg_content_write (notice->content, MAX_LENGTH - rest->len - sizeof frame);
+  return word != NULL ? g_strdup_printf ("content %s\n", word) : NULL;
 }
 
 char *
 tg_record_write (const TgNotice *notice)
 {
-  GString *out = g_string_new (VERSION);
+  GString *out = write_all (notice);
+  g_autofree char *content = write_content (notice, out);
 
-  g_string_append_printf (out, " %" G_GINT64_FORMAT "\n", notice->expires_at);
-  for (guint i = 0; i < notice->places->len; i++)
-    write_place (out, notice->places->pdata[i]);
+  if (content != NULL)
+    g_string_append (out, content);
   return g_string_free (out, FALSE);
+}
+
+gboolean
+tg_record_holds_content (const TgNotice *notice)
+{
+  g_autofree char *record = tg_record_write (notice);
+
+  return strstr (record, "\ncontent ") != NULL;
 }
 
 static gboolean
@@ -101,14 +140,42 @@ read_button (Reader *reader, char **words)
   return TRUE;
 }
 
+static gboolean
+read_remind (Reader *reader, char **words)
+{
+  return read_int (words[1], TG_REMINDED, &reader->notice->remind_at);
+}
+
+static gboolean
+read_waiting (Reader *reader, char **words)
+{
+  return read_int (words[1], 1, &reader->notice->waiting);
+}
+
+static gboolean
+read_content (Reader *reader, char **words)
+{
+  TgNotice *notice = reader->notice;
+
+  tg_content_free (notice->content);
+  notice->content = tg_content_read (reader->host, words[1], notice->id);
+  return notice->content != NULL;
+}
+
+static gboolean
+read_reminder (Reader *reader, char **words)
+{
+  return reader->place != NULL && read_int (words[1], 1, &reader->place->reminder);
+}
+
 static const struct {
   const char *word;
   guint n_words;
   gboolean (*read) (Reader *reader, char **words);
 } rows[] = {
-  { VERSION, 2, read_head },
-  { "at", 6, read_place },
-  { "button", 3, read_button },
+  { VERSION, 2, read_head },        { "at", 6, read_place },        { "button", 3, read_button },
+  { "remind", 2, read_remind },     { "waiting", 2, read_waiting }, { "content", 2, read_content },
+  { "reminder", 2, read_reminder },
 };
 
 static gboolean
@@ -123,10 +190,11 @@ read_line (Reader *reader, const char *line)
 }
 
 gboolean
-tg_record_read (const char *record, TgNotice *notice, TgRecordButton button, gpointer data)
+tg_record_read (SpHost *host, const char *record, TgNotice *notice, TgRecordButton button,
+                gpointer data)
 {
   g_auto (GStrv) lines = g_strsplit (record, "\n", -1);
-  Reader reader = { .notice = notice, .button = button, .data = data };
+  Reader reader = { .host = host, .notice = notice, .button = button, .data = data };
 
   if (!g_str_has_prefix (record, VERSION " "))
     return FALSE;

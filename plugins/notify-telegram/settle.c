@@ -6,13 +6,19 @@
 #include "settle.h"
 
 #include "message.h"
+#include "queue.h"
+#include "remind.h"
 #include "send.h"
 #include "text.h"
 #include "try.h"
 
+#define PATIENCE 3000u /* ms, as in send.c */
+#define HELD_MIN 5000u /* ms: a pause that is longer is not waited for */
+
 typedef struct {
   TgBot *bot;
   TgNotice *notice;
+  gboolean impatient;
   char *html, *plain;
   GPtrArray *edits; /* Edit */
   guint open;
@@ -59,6 +65,12 @@ on_edited (const TgResult *result, gpointer data)
     edit_start (edit);
     return;
   }
+  /* People may delete it in a private chat; but who has the token may, too. */
+  if (result->outcome == TG_NO_MESSAGE)
+    tg_bot_alarm (settling->bot, TG_ALARM_MISSING,
+                  "a message of the vault is gone from the Telegram chat %" G_GINT64_FORMAT
+                  "; if none of its people deleted it, the bot token may be in other hands",
+                  edit->chat);
   if (is_settled_by (result->outcome))
     return;
   settling->failed = TRUE;
@@ -102,22 +114,40 @@ is_halted (gpointer data)
   return tg_send_halt (settling->notice);
 }
 
+/* Or what is left has been told to pause for so long that others should be served meanwhile. */
 static gboolean
 is_edited (gpointer data)
 {
   Settling *settling = data;
 
-  return settling->open == 0;
+  for (guint i = 0; i < settling->edits->len; i++) {
+    const Edit *edit = settling->edits->pdata[i];
+
+    if (edit->try != NULL &&
+        !(settling->impatient && tg_api_pause (settling->bot->api, edit->chat) > HELD_MIN))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+on_impatient (gpointer data)
+{
+  ((Settling *) data)->impatient = TRUE;
+  return G_SOURCE_CONTINUE;
 }
 
 static gboolean
 edit_all (Settling *settling, GCancellable *cancellable, GError **error)
 {
+  GSource *patience = tg_timer_new (settling->bot->context, PATIENCE, on_impatient, settling);
   gboolean ok = tg_bot_wait (settling->bot, is_halted, settling, cancellable);
 
   for (guint i = 0; ok && i < settling->notice->places->len; i++)
     edit_place (settling, settling->notice->places->pdata[i]);
-  ok = ok && tg_bot_wait (settling->bot, is_edited, settling, cancellable) && !settling->failed;
+  ok = ok && tg_bot_wait (settling->bot, is_edited, settling, cancellable) && settling->open == 0 &&
+       !settling->failed;
+  tg_timer_clear (&patience);
   if (!ok)
     g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE, "the message could not be closed: %s",
                  settling->problem != NULL ? settling->problem
@@ -136,6 +166,7 @@ tg_settle (TgBot *bot, const SpNotice *notice, const SpOutcome *outcome, GCancel
     return TRUE;
   if (!tg_bot_may_call (bot, error))
     return FALSE;
+  tg_queue_settled (bot->queue, settling.notice);
   settling.html = tg_text_render (notice, outcome, TG_TEXT_HTML);
   settling.plain = tg_text_render (notice, outcome, TG_TEXT_PLAIN);
   settling.edits = g_ptr_array_new_with_free_func (edit_free);
@@ -144,5 +175,9 @@ tg_settle (TgBot *bot, const SpNotice *notice, const SpOutcome *outcome, GCancel
   g_free (settling.html);
   g_free (settling.plain);
   g_free (settling.problem);
-  return ok && tg_notices_forget (bot->notices, settling.notice, error);
+  if (!ok)
+    return FALSE;
+  tg_remind_settled (bot->remind, settling.notice);
+  tg_bot_unspoilt (bot, settling.notice);
+  return tg_notices_forget (bot->notices, settling.notice, error);
 }

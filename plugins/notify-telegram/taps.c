@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "confirm.h"
 #include "text.h"
 #include "try.h"
 #include "update.h"
@@ -110,8 +111,10 @@ check (TgBot *bot, const TgTap *tap, const Refusal **ret_refusal)
         tg_notices_is_old (bot->notices, tap->data, tap->chat) ? &old_button : &unknown_button;
   else if (button->place->chat != tap->chat || !is_known_message (bot, button->place, tap))
     *ret_refusal = &wrong_message;
-  else if (!shows_ours (button->place, tap))
+  else if (!shows_ours (button->place, tap)) {
     *ret_refusal = &tampered;
+    tg_bot_spoilt (bot, button->place->notice);
+  }
   return *ret_refusal == NULL ? button : NULL;
 }
 
@@ -204,15 +207,37 @@ refuse (TgTaps *taps, TgTap *tap, const Refusal *refusal)
     remove_keyboard (taps, tap);
 }
 
+/* A tap that confirms a command, and belongs to no notice. */
+static gboolean
+confirm (TgTaps *taps, TgTap *tap)
+{
+  static const Refusal *const refusals[] = {
+    [TG_CONFIRM_WRONG] = &wrong_message,
+    [TG_CONFIRM_TAMPERED] = &tampered,
+  };
+  g_autofree char *text = NULL;
+  TgConfirmed result =
+      tap->refusal == NULL ? tg_confirm_take (taps->bot->confirm, tap, &text) : TG_CONFIRM_NONE;
+
+  if (result == TG_CONFIRM_DONE)
+    toast (taps, tap, text, TRUE);
+  else if (result != TG_CONFIRM_NONE)
+    refuse (taps, tap, refusals[result]);
+  return result != TG_CONFIRM_NONE;
+}
+
 /* FALSE: the core could not record it. */
 static gboolean
 handle (TgTaps *taps, TgTap *tap)
 {
   const Refusal *refusal;
-  TgButton *button = check (taps->bot, tap, &refusal);
+  TgButton *button;
   g_autofree char *text = NULL;
   SpAnswerResult result;
 
+  if (confirm (taps, tap))
+    return TRUE;
+  button = check (taps->bot, tap, &refusal);
   if (button == NULL) {
     refuse (taps, tap, refusal);
     return TRUE;
@@ -288,7 +313,6 @@ tg_taps_take (TgTaps *taps, JsonNode *update)
   g_autoptr (TgTap) tap = tg_update_tap (update);
   gpointer done;
 
-  /* Texts, and who joined or left: nobody gets an answer by writing. */
   if (tap == NULL)
     return TRUE;
   if (g_hash_table_lookup_extended (taps->seen, tap->query_id, NULL, &done))

@@ -102,6 +102,28 @@ tg_text_clean (const char *text, gsize max)
   return g_string_free (g_steal_pointer (&out), FALSE);
 }
 
+char *
+tg_text_lines (const char *text, gsize max_units)
+{
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  g_autoptr (GString) out = g_string_new (NULL);
+  gsize left = max_units;
+
+  for (char **at = lines; *at != NULL; at++) {
+    g_autofree char *clean = tg_text_clean (*at, NO_LIMIT);
+    gsize units = tg_text_units (clean) + 1;
+
+    /* The last unit is for the ellipsis. */
+    if (units >= left) {
+      g_string_append (out, ELLIPSIS);
+      break;
+    }
+    left -= units;
+    g_string_append_printf (out, "%s%s", at > lines ? "\n" : "", clean);
+  }
+  return g_string_free (g_steal_pointer (&out), FALSE);
+}
+
 static void
 put_escaped (Builder *b, gunichar c)
 {

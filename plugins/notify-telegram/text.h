@@ -25,5 +25,8 @@ char *tg_text_render (const SpNotice *notice, const SpOutcome *outcome, TgTextFo
  * was cut ends in an ellipsis, which counts.  Free it. */
 char *tg_text_clean (const char *text, gsize max);
 
+/* @text, line by line as above, at most @max_units units in all.  Free it. */
+char *tg_text_lines (const char *text, gsize max_units);
+
 /* The length of UTF-8 @text in UTF-16 code units. */
 gsize tg_text_units (const char *text);

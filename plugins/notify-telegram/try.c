@@ -5,6 +5,8 @@
  */
 #include "try.h"
 
+#include "pace.h"
+
 struct _TgTry {
   TgBot *bot;
   const char *method;
@@ -73,6 +75,16 @@ on_result (const TgResult *result, gpointer data)
 static void
 try_call (TgTry *self)
 {
+  gboolean paced = (self->flags & TG_TRY_PACED) != 0;
+  gint64 now = g_get_monotonic_time ();
+  guint wait = paced ? tg_pace_wait (self->bot->pace, self->chat, now) : 0;
+
+  if (wait > 0) {
+    self->timer = tg_timer_new (self->bot->context, wait, on_timer, self);
+    return;
+  }
+  if (paced)
+    tg_pace_mark (self->bot->pace, self->chat, now);
   self->call = tg_api_call (self->bot->api, self->method, json_object_ref (self->body), self->chat,
                             TG_CALL_TIMEOUT, on_result, self);
 }

@@ -11,6 +11,7 @@ typedef struct _TgTry TgTry;
 
 typedef enum {
   TG_TRY_SURE_ONLY = 1 << 0, /* do not repeat what may have taken effect */
+  TG_TRY_PACED = 1 << 1,     /* a message: not faster than a chat may get them */
 } TgTryFlags;
 
 /* @body is taken.  @max_tries 0: no bound.  @done gets the last result, once; never before this returns. */

@@ -54,9 +54,19 @@ class Faults(TelegramCase):
         self.healthy()
 
     def test_server_errors_pass(self):
+        """One bad answer is no news; the tap behind it counts all the same."""
         for kind in (500, 502, "html", "empty", "cut_before", "truncated"):
-            self.api.fault("getUpdates", kind, times=1)
-        self.whole_flow()
+            with self.subTest(kind):
+                asked = self.a.ask("db")
+                card = self.card(asked)
+                count = len(self.api.log("getUpdates"))
+                self.api.fault("getUpdates", kind, times=1)
+                until(lambda: not any(f["left"] for f in self.api.faults()), "the bad answer", 20)
+                query = self.api.tap(ALICE, card["message_id"], button="Approve once")
+                self.toast(query)
+                self.assertGreater(len(self.api.log("getUpdates")), count)
+                self.assertEqual(self.a.redeem(asked["id"]).json["value"], VALUE)
+                self.assertEqual(self.health(), 200)
 
     def test_server_errors_of_sends_pass(self):
         for code in (500, 502):

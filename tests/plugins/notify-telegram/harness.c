@@ -16,9 +16,11 @@
 #include <secret-proxy/notifier.h>
 
 #include "base/json.h"
+#include "harness-notice.h"
 
 typedef struct {
   SpHost host; /* first: what the plugin holds */
+  SpHostApi old_api;
   GMainContext *context;
   GAsyncQueue *commands; /* JsonNode */
   const SpPlugin *plugin;
@@ -232,6 +234,29 @@ fake_answer (SpHost *host, const SpAnswer *answer, char **ret_text)
   return result;
 }
 
+/* What a listed person gets for a command. */
+static SpAnswerResult
+fake_command (SpHost *host, const char *person, const char *command, const char *evidence,
+              char **ret_text)
+{
+  static const char *const known[] = { "help", "status", "pending", "grants", "lock", NULL };
+  Core *core = core_of (host);
+  JsonObject *event = event_new ("command");
+  const char *reply = fake_string (host, "reply");
+
+  set_text (event, "person", person);
+  set_text (event, "command", command);
+  set_text (event, "evidence", evidence);
+  emit (event);
+  if (!g_strv_contains ((const char *const *) core->people->pdata, person))
+    return SP_ANSWER_NOT_ALLOWED;
+  if (!g_strv_contains (known, command))
+    return SP_ANSWER_UNKNOWN;
+  *ret_text = reply != NULL ? g_strdup (reply)
+                            : g_strdup_printf ("The vault says: %s.\nSecond line.", command);
+  return SP_ANSWER_TAKEN;
+}
+
 static const SpHostApi host_api = {
   .size = sizeof (SpHostApi),
   .config_string = fake_string,
@@ -247,6 +272,7 @@ static const SpHostApi host_api = {
   .alarm = fake_alarm,
   .answer = fake_answer,
   .json_read = sp_json_parse,
+  .command = fake_command,
 };
 
 /* ---- commands --------------------------------------------------------------------------------------------- */
@@ -267,6 +293,12 @@ do_open (Core *core, JsonObject *command)
   core->state_path = g_strdup (json_object_get_string_member (command, "state"));
   core->state = g_key_file_new ();
   g_key_file_load_from_file (core->state, core->state_path, G_KEY_FILE_NONE, NULL);
+  /* A core from before the last call of the table. */
+  if (json_object_get_boolean_member_with_default (command, "old_core", FALSE)) {
+    core->old_api = host_api;
+    core->old_api.size = G_STRUCT_OFFSET (SpHostApi, command);
+    core->host.api = &core->old_api;
+  }
   core->self = core->plugin->open (&core->host, &error);
   emit_end ("opened", core->self != NULL, error);
 }
@@ -278,55 +310,6 @@ do_start (Core *core, JsonObject *command)
   gboolean ok = core->plugin->start (core->self, NULL, &error);
 
   emit_end ("started", ok, error);
-}
-
-typedef struct {
-  SpNotice notice;
-  SpField fields[64];
-  SpChoice choices[16];
-} Notice;
-
-static void
-read_fields (JsonObject *command, Notice *out)
-{
-  JsonArray *fields = json_object_get_array_member (command, "fields");
-
-  for (guint i = 0; i < json_array_get_length (fields) && i < G_N_ELEMENTS (out->fields); i++) {
-    JsonArray *field = json_array_get_array_element (fields, i);
-
-    out->fields[i].label = json_array_get_string_element (field, 0);
-    out->fields[i].value = json_array_get_string_element (field, 1);
-    out->fields[i].origin = (guint32) json_array_get_int_element (field, 2);
-    out->notice.n_fields = i + 1;
-  }
-}
-
-static void
-read_choices (JsonObject *command, Notice *out)
-{
-  JsonArray *choices = json_object_get_array_member (command, "choices");
-
-  for (guint i = 0; i < json_array_get_length (choices) && i < G_N_ELEMENTS (out->choices); i++) {
-    JsonArray *choice = json_array_get_array_element (choices, i);
-
-    out->choices[i].id = json_array_get_string_element (choice, 0);
-    out->choices[i].label = json_array_get_string_element (choice, 1);
-    out->choices[i].style = (guint32) json_array_get_int_element (choice, 2);
-    out->notice.n_choices = i + 1;
-  }
-}
-
-static void
-read_notice (JsonObject *command, Notice *out)
-{
-  out->notice.size = sizeof out->notice;
-  out->notice.id = json_object_get_string_member (command, "id");
-  out->notice.title = json_object_get_string_member (command, "title");
-  out->notice.expires_at = json_object_get_int_member_with_default (command, "expires_at", 0);
-  out->notice.fields = out->fields;
-  out->notice.choices = out->choices;
-  read_fields (command, out);
-  read_choices (command, out);
 }
 
 static gpointer
@@ -388,11 +371,11 @@ static void
 do_post (Core *core, JsonObject *command)
 {
   g_autoptr (GError) error = NULL;
-  Notice notice = { 0 };
+  HarnessNotice notice = { 0 };
   Deadline deadline;
   gboolean ok;
 
-  read_notice (command, &notice);
+  harness_notice_read (command, &notice);
   deadline_start (&deadline, command);
   ok = core->ops->post (core->self, &notice.notice, deadline.cancellable, &error);
   deadline_end (&deadline);
@@ -404,11 +387,11 @@ do_settle (Core *core, JsonObject *command)
 {
   g_autoptr (GError) error = NULL;
   SpOutcome outcome = { .size = sizeof outcome };
-  Notice notice = { 0 };
+  HarnessNotice notice = { 0 };
   Deadline deadline;
   gboolean ok;
 
-  read_notice (command, &notice);
+  harness_notice_read (command, &notice);
   notice.notice.n_choices = 0;
   outcome.kind = (guint32) json_object_get_int_member (command, "kind");
   outcome.text = json_object_get_string_member (command, "text");

@@ -38,6 +38,7 @@ static const struct {
   { 400, NULL, NO ("Bad Request: message is not modified: x"), TG_SAME, 0 },
   { 400, NULL, NO ("Bad Request: message to edit not found"), TG_NO_MESSAGE, 0 },
   { 400, NULL, NO ("Bad Request: can't parse entities: x"), TG_BAD_ENTITIES, 0 },
+  { 400, NULL, NO ("Bad Request: message thread not found"), TG_NO_TOPIC, 0 },
   { 400, NULL, NO ("Bad Request: query is too old and so on"), TG_STALE, 0 },
   { 400, NULL, NO ("Bad Request: something new"), TG_REFUSED, 0 },
   { 400, NULL, "{\"ok\":false,\"parameters\":{\"migrate_to_chat_id\":-1005}}", TG_MIGRATED, 0 },

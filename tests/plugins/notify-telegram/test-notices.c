@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/json.h"
+
 typedef struct {
   SpHost host;
   GHashTable *memory;
@@ -45,6 +47,7 @@ static const SpHostApi api = {
   .remember = fake_remember,
   .recall_each = fake_recall_each,
   .alarm = fake_alarm,
+  .json_read = sp_json_parse,
 };
 
 static void
@@ -69,6 +72,8 @@ test_restart (Core *core, gconstpointer data)
   g_autofree char *token = g_strdup (tg_notices_button (notices, place, "for 1 h")->token);
   TgButton *button;
 
+  notice->remind_at = TG_REMINDED;
+  place->reminder = 9;
   place->unsure = 2;
   tg_place_add_message (place, 77);
   g_assert_true (tg_notices_keep (notices, notice, NULL));
@@ -82,6 +87,8 @@ test_restart (Core *core, gconstpointer data)
   g_assert_cmpstr (button->place->notice->id, ==, "n/1");
   g_assert_cmpint (button->place->chat, ==, -100500);
   g_assert_cmpuint (button->place->unsure, ==, 1);
+  g_assert_cmpint (button->place->reminder, ==, 9);
+  g_assert_cmpint (button->place->notice->remind_at, ==, TG_REMINDED);
   g_assert_true (tg_place_has_message (button->place, 77));
   g_assert_true (tg_notices_button (notices, button->place, "for 1 h") == button);
   tg_notices_free (notices);
@@ -134,6 +141,10 @@ test_damaged (Core *core, gconstpointer data)
     "1 0\nat 1 0 a b -\nbutton t\n",
     "1 0\nat 1 99999999999 a b -\n",
     "1 0\nnonsense\n",
+    "1 0\nremind x\n",
+    "1 0\nwaiting -5\n",
+    "1 0\ncontent e30=\n",
+    "1 0\nreminder 5\n",
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
@@ -145,6 +156,25 @@ test_damaged (Core *core, gconstpointer data)
     g_assert_cmpuint (core->alarms, ==, i + 1);
     tg_notices_free (notices);
   }
+}
+
+/* What the version before this one has remembered. */
+static void
+test_earlier_record (Core *core, gconstpointer data)
+{
+  TgNotices *notices = tg_notices_new (&core->host);
+  TgNotice *notice;
+
+  fake_remember (&core->host, "notice/n1", "1 0\nat 42 0 a b 7,8\nbutton token once\n", NULL);
+  tg_notices_load (notices);
+  notice = tg_notices_find (notices, "n1");
+  g_assert_nonnull (notice);
+  g_assert_true (tg_notice_is_shown (notice));
+  g_assert_null (notice->content);
+  g_assert_cmpint (notice->remind_at, ==, 0);
+  g_assert_nonnull (tg_notices_look_up (notices, "token"));
+  g_assert_cmpuint (core->alarms, ==, 0);
+  tg_notices_free (notices);
 }
 
 static void
@@ -192,6 +222,7 @@ main (int argc, char **argv)
   ADD ("/telegram/notices/tokens-are-all-different", test_tokens);
   ADD ("/telegram/notices/forgotten-is-forgotten", test_forget);
   ADD ("/telegram/notices/damaged-record-is-not-used", test_damaged);
+  ADD ("/telegram/notices/earlier-record-is-read", test_earlier_record);
   ADD ("/telegram/notices/long-past-is-dropped", test_stale);
   g_test_add_func ("/telegram/pace/one-a-second-twenty-a-minute", test_pace);
   return g_test_run ();

@@ -114,6 +114,16 @@ test_clean (void)
 }
 
 static void
+test_lines (void)
+{
+  g_autofree char *whole = tg_text_lines (" a\x01 b \n\n c\xe2\x80\xae", 100);
+  g_autofree char *cut = tg_text_lines ("abc\ndefghij\nk", 10);
+
+  g_assert_cmpstr (whole, ==, "a b\n\nc");
+  g_assert_cmpstr (cut, ==, "abc\xe2\x80\xa6");
+}
+
+static void
 test_cut_keeps_code_points (void)
 {
   g_autofree char *cut = tg_text_clean ("\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 2);
@@ -127,6 +137,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/telegram/text/lines-are-kept-and-cut-whole", test_lines);
   g_test_add_func ("/telegram/text/html-is-escaped-and-claims-come-last", test_html);
   g_test_add_func ("/telegram/text/plain-shows-the-same", test_plain_shows_the_same);
   g_test_add_func ("/telegram/text/outcome-is-on-top", test_outcome_on_top);

@@ -228,12 +228,6 @@ class Forgers(Scenario):
         self.one.wait("alarm")
         self.assertEqual(len(self.one.all("answer")), 1)
 
-    def test_writing_gets_no_answer(self):
-        self.api.user_starts(99)
-        self.api.send_text(OWNER, OWNER, "/pending")
-        self.still_works()
-        self.assertEqual(self.sent(), 1)
-
 
 class Restarts(Scenario):
     def test_button_from_before_the_restart(self):
