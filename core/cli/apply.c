@@ -1,7 +1,7 @@
 /* apply.c - `secret-proxy config apply`: a running vault takes the changed config file
  *
- * The resident process reads the file that it was started with, so that it also gets it when the vault is
- * started again.
+ * The resident process reads the file that it was started with, so that a keeper that is started again gets
+ * it, too; with --config it is asked whether that is the one which is meant.
  */
 #include <stdio.h>
 
@@ -35,11 +35,9 @@ sp_cli_config_apply (SpCli *cli, GError **error)
 
   json_object_set_boolean_member (params, "dry_run", dry_run);
   if (sp_cli_has (cli, "config")) {
-    json_object_unref (params);
-    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_USAGE,
-                         "--config has no place here: a running vault reads the file that it was "
-                         "started with");
-    return 1;
+    g_autofree char *path = g_canonicalize_filename (sp_cli_get (cli, "config"), NULL);
+
+    json_object_set_string_member (params, "config", path);
   }
   node = sp_admin_call_once (cli, "host.apply", params, error);
   if (node == NULL)

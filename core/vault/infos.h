@@ -34,6 +34,8 @@ void sp_infos_post_again (SpVault *vault, const char *notifier);
 
 /* Do what is to be done next for @notifier; it is not busy. */
 void sp_infos_next (SpVault *vault, const char *notifier);
+/* It was opened anew. */
+void sp_infos_post_again (SpVault *vault, const char *notifier);
 /* What time brings. */
 void sp_infos_tick (SpVault *vault);
 /* Milliseconds until there is something to do; -1: nothing. */

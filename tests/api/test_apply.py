@@ -222,7 +222,8 @@ class Refused(ApplyCase):
         self.assert_as_before(untouched=False)
 
     def test_another_config_on_the_command_line(self):
-        self.assert_fails(self.v.cli("--json", "--config", "/x", "config", "apply"), 2, "usage")
+        self.assert_fails(self.v.cli("--json", "--config", "/x", "config", "apply"), 6, "conflict", "started with")
+        self.assertEqual(self.v.cli("--config", self.v.config_path, "config", "apply").status, 0)
 
     def test_only_the_host_configures(self):
         rpc = Rpc(self.v)

@@ -4,6 +4,8 @@
  * the main context.  What the keeper has taken is what the next unlock hands over, too: a keeper that is
  * started again gets the new config, and one that dies before it has answered the old one.
  */
+#include <unistd.h>
+
 #include "base/problem.h"
 #include "host/resident/service-private.h"
 
@@ -214,9 +216,27 @@ read_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
     g_task_return_error (task, error);
 }
 
-static GError *
-why_not (const SpService *service)
+/* The file that is read; NULL: there is none. */
+static const char *
+file_of (const SpService *service)
 {
+  if (service->config_file != NULL)
+    return service->config_file;
+  if (access (service->own_config, F_OK) == 0)
+    return service->own_config;
+  return service->built_in ? NULL : SP_CONFIG_PATH;
+}
+
+static GError *
+why_not (const SpService *service, const char *config)
+{
+  const char *file = file_of (service);
+
+  if (config != NULL && g_strcmp0 (config, file) != 0)
+    return g_error_new (
+        SP_PROBLEM, SP_PROBLEM_CONFLICT,
+        "the vault was started with %s, not with %s: restart it, or change that one",
+        file ? file : "no config file", config);
   if (service->apply != NULL)
     return g_error_new_literal (SP_PROBLEM, SP_PROBLEM_CONFLICT,
                                 "another config is being applied: try again");
@@ -227,9 +247,9 @@ why_not (const SpService *service)
 }
 
 void
-sp_service_apply (SpService *service, gboolean dry_run, SpResidentAsk *ask)
+sp_service_apply (SpService *service, gboolean dry_run, const char *config, SpResidentAsk *ask)
 {
-  g_autoptr (GError) error = why_not (service);
+  g_autoptr (GError) error = why_not (service, config);
   g_autoptr (GTask) task = NULL;
   Reading *reading;
 

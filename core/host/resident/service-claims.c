@@ -230,7 +230,8 @@ on_apply (JsonObject *params, SpResidentAsk *ask, gpointer data)
 {
   gboolean dry_run = json_object_get_boolean_member_with_default (params, "dry_run", FALSE);
 
-  sp_service_apply (data, dry_run, ask);
+  sp_service_apply (data, dry_run,
+                    json_object_get_string_member_with_default (params, "config", NULL), ask);
 }
 
 SpResident *

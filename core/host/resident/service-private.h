@@ -60,9 +60,10 @@ SpConfigVault *sp_service_merge (const SpService *service, const SpConfig *confi
                                  SpPluginCatalog *catalog, GPtrArray *restart, GError **error);
 
 /* ---- service-apply.c ------------------------------------------------------------------------------------- */
-/* Read the config file anew and have the keeper take what can run now.  @ask NULL: a signal; how it went is
- * said on stderr. */
-void sp_service_apply (SpService *service, gboolean dry_run, SpResidentAsk *ask);
+/* Read the config file anew and have the keeper take what can run now.  @config: the file that is meant;
+ * NULL: whichever it is.  @ask NULL: a signal; how it went is said on stderr. */
+void
+sp_service_apply (SpService *service, gboolean dry_run, const char *config, SpResidentAsk *ask);
 void sp_service_apply_free (SpServiceApply *apply);
 /* The vault as the keeper is about to take it; as it is where no other config is on its way. */
 const SpConfigVault *sp_service_coming (const SpService *service);

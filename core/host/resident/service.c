@@ -277,7 +277,7 @@ on_hangup (gpointer data)
   if (service->has_terminal)
     sp_service_finish (service, NULL);
   else if (!service->stopping)
-    sp_service_apply (service, FALSE, NULL);
+    sp_service_apply (service, FALSE, NULL, NULL);
   return G_SOURCE_CONTINUE;
 }
 

@@ -203,6 +203,26 @@ test_a_section_may_name_another_plugin (void)
   g_assert_cmpstr (vault->notifiers[0]->plugin, ==, "file");
 }
 
+/* What the vault does without may be missing; what it needs must not. */
+static void
+test_not_critical_may_be_missing (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SpConfig) config = parse ("[vault v]\nnotify = log\n[notify log]\nplugin = fiel\n"
+                                       "critical = no\ntopic = x\n[approver a]\nlog = me\n",
+                                       &error);
+  const SpConfigInstance *log;
+
+  g_assert_no_error (error);
+  log = sp_config_vault (config, NULL, NULL)->notifiers[0];
+  g_assert_false (log->critical);
+  g_assert_cmpstr (log->trouble, ==, "there is no notify plugin 'fiel'");
+  g_assert_nonnull (strstr (sp_config_warnings (config)[0], "[notify log] is left out"));
+  assert_complaints ("[vault v]\nnotify = log\n[notify log]\nplugin = fiel\ncritical = yes\n"
+                     "[approver a]\nlog = me\n",
+                     "f:4: there is no notify plugin 'fiel'");
+}
+
 static void
 test_vaults_by_name (void)
 {
@@ -458,6 +478,7 @@ main (int argc, char **argv)
   g_test_add_func ("/config/defaults", test_defaults);
   g_test_add_func ("/config/a-section-may-name-another-plugin",
                    test_a_section_may_name_another_plugin);
+  g_test_add_func ("/config/not-critical-may-be-missing", test_not_critical_may_be_missing);
   g_test_add_func ("/config/vaults-by-name", test_vaults_by_name);
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
     g_autofree char *path = g_strdup_printf ("/config/complaint/%s", cases[i].name);

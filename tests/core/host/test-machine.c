@@ -239,6 +239,54 @@ test_only_small_files_are_carried (Folder *folder, gconstpointer data)
   g_assert_nonnull (strstr (error->message, "ca-file"));
 }
 
+static char *
+digest_of (const char *path)
+{
+  g_autofree char *content = NULL;
+  gsize length;
+
+  g_assert_true (g_file_get_contents (path, &content, &length, NULL));
+  return g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) content, length);
+}
+
+static void
+assert_does_not_fit (GHashTable *content, const SpConfigInstance *instance,
+                     SpPluginCatalog *catalog, const char *expected)
+{
+  g_autofree char *key = NULL;
+
+  g_assert_false (sp_plugin_disk_fits (content, instance, catalog, &key));
+  g_assert_cmpstr (key, ==, expected);
+}
+
+/* A running machine has the plugin and its files as they were when the disk was built. */
+static void
+test_what_a_running_machine_has (Folder *folder, gconstpointer data)
+{
+  g_autofree char *ca = g_build_filename (folder->path, "ca.pem", NULL);
+  g_autofree char *text = g_strdup_printf ("notify = telegram\n[notify telegram]\nbot-token = "
+                                           "file:/t\nca-file = %s\n[approver a]\ntelegram = 1\n",
+                                           ca);
+  g_autoptr (SpPluginCatalog) catalog = sp_plugin_catalog_new (g_getenv ("SP_TEST_PLUGINS"));
+  g_autoptr (GHashTable) content = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  g_autoptr (SpConfig) config = config_of (catalog, text, "");
+  g_autofree char *plugin =
+      g_build_filename (g_getenv ("SP_TEST_PLUGINS"), "notify-telegram.so", NULL);
+  const SpConfigInstance *telegram = sp_config_vault (config, NULL, NULL)->notifiers[0];
+  g_autofree char *key = NULL;
+
+  g_assert_true (g_file_set_contents (ca, "one", -1, NULL));
+  assert_does_not_fit (content, telegram, catalog, "plugin");
+  g_hash_table_insert (content, (gpointer) "plugins/notify-telegram.so", digest_of (plugin));
+  assert_does_not_fit (content, telegram, catalog, "ca-file");
+  g_hash_table_insert (content, (gpointer) "files/notify+telegram+ca-file", digest_of (ca));
+  g_assert_true (sp_plugin_disk_fits (content, telegram, catalog, &key));
+  g_assert_true (g_file_set_contents (ca, "two", -1, NULL));
+  assert_does_not_fit (content, telegram, catalog, "ca-file");
+  g_hash_table_insert (content, (gpointer) "plugins/notify-telegram.so", digest_of (ca));
+  assert_does_not_fit (content, telegram, catalog, "plugin");
+}
+
 /* ---- the data volume ------------------------------------------------------------------------------------ */
 
 static guint64
@@ -311,6 +359,7 @@ main (int argc, char **argv)
   g_test_add_func ("/plugin-disk/paths-are-those-of-the-guest", test_options_are_mapped);
   ADD_TEST ("/plugin-disk/a-store-has-no-path-of-its-own", test_store_has_no_path_of_its_own);
   ADD_TEST ("/plugin-disk/only-small-files-are-carried", test_only_small_files_are_carried);
+  ADD_TEST ("/plugin-disk/what-a-running-machine-has", test_what_a_running_machine_has);
   ADD_TEST ("/data-volume/it-grows-and-never-shrinks", test_data_volume_grows);
   g_test_add_func ("/elf-closure/of-a-program", test_closure);
   g_test_add_func ("/elf-closure/of-no-program-is-refused", test_closure_of_no_program);

@@ -128,6 +128,67 @@ test_trouble_shows (void)
   fixture_teardown (&fixture);
 }
 
+/* Without a process calls wait, and there is none until it is asked for. */
+static void
+test_suspended (void)
+{
+  Fixture fixture = { 0 };
+  Result result;
+
+  fixture_setup_plain (&fixture, "notify-honest.so");
+  fixture_wait_ready (&fixture);
+  sp_plugin_client_suspend (fixture.client);
+  g_assert_cmpint (sp_plugin_client_state (fixture.client), ==, SP_PLUGIN_DOWN);
+  fixture_start_post (&fixture, "a", FALSE, &result);
+  WAIT_UNTIL (fixture.n_exits == 1);
+  for (guint i = 0; i < 100; i++)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpuint (result.n_done, ==, 0);
+  g_assert_cmpuint (fixture.n_processes, ==, 1);
+  sp_plugin_client_resume (fixture.client);
+  WAIT_UNTIL (result.n_done == 1);
+  g_assert_no_error (result.error);
+  g_assert_cmpuint (fixture.n_processes, ==, 2);
+  fixture_teardown (&fixture);
+}
+
+static void
+test_suspended_before_it_has_begun (void)
+{
+  Fixture fixture = { 0 };
+
+  fixture_setup_plain (&fixture, "notify-honest.so");
+  sp_plugin_client_suspend (fixture.client);
+  for (guint i = 0; i < 100; i++)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpuint (fixture.n_processes, ==, 0);
+  g_assert_false (sp_plugin_client_tried (fixture.client));
+  sp_plugin_client_resume (fixture.client);
+  fixture_wait_ready (&fixture);
+  g_assert_true (sp_plugin_client_tried (fixture.client));
+  fixture_teardown (&fixture);
+}
+
+static void
+test_failed_for_good (void)
+{
+  const SpPluginSetup setup = { .kind = SP_KIND_NOTIFIER, .instance = "x", .failed = "why" };
+  const SpPluginEvents events = { .want_process = NULL };
+  SpPluginClient *client = sp_plugin_client_new (&setup, &events, NULL);
+  const SpNotice notice = { .size = sizeof notice, .id = "i", .title = "t" };
+  g_autoptr (JsonObject) json = sp_plugin_client_to_json (client);
+  Result result = { 0 };
+
+  g_assert_cmpstr (json_object_get_string_member (json, "state"), ==, "failed");
+  g_assert_cmpstr (json_object_get_string_member (json, "why"), ==, "why");
+  g_assert_false (json_object_has_member (json, "plugin"));
+  sp_plugin_client_post (client, &notice, fixture_on_done, &result);
+  WAIT_UNTIL (result.n_done == 1);
+  g_assert_error (result.error, SP_PROBLEM, SP_PROBLEM_CONFIG);
+  g_clear_error (&result.error);
+  sp_plugin_client_free (client);
+}
+
 /* Built against headers that are older than this core: tests/old-headers. */
 static void
 test_an_old_plugin_is_used (void)
@@ -170,6 +231,10 @@ main (int argc, char **argv)
   g_test_add_func ("/plugin/notify/what-is-not-durable-fails", test_what_is_not_durable_fails);
   g_test_add_func ("/plugin/notify/alarms-are-limited", test_alarms_are_limited);
   g_test_add_func ("/plugin/notify/trouble-shows", test_trouble_shows);
+  g_test_add_func ("/plugin/notify/suspended", test_suspended);
+  g_test_add_func ("/plugin/notify/suspended-before-it-has-begun",
+                   test_suspended_before_it_has_begun);
+  g_test_add_func ("/plugin/notify/failed-for-good", test_failed_for_good);
   g_test_add_func ("/plugin/notify/an-old-plugin-is-used", test_an_old_plugin_is_used);
   return g_test_run ();
 }
