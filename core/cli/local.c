@@ -7,7 +7,7 @@ int
 sp_cli_local (SpCli *cli, GError **error)
 {
   SpLocalOptions options = {
-    .dir = cli->args[0],
+    .dir = cli->n_args > 0 ? cli->args[0] : NULL,
     .config = sp_cli_get (cli, "config"),
     .vault = sp_cli_get (cli, "vault"),
     .plugin_dir = sp_cli_get (cli, "plugin-dir"),
@@ -15,6 +15,11 @@ sp_cli_local (SpCli *cli, GError **error)
   };
   gint64 port = -1;
 
+  if (sp_cli_has (cli, "ephemeral") == (cli->n_args > 0)) {
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_USAGE,
+                         "local needs either a folder for the vault, or --ephemeral");
+    return 1;
+  }
   if (!sp_cli_get_int (cli, "port", 0, 65535, &port, error))
     return 1;
   options.port = (int) port;

@@ -13,6 +13,7 @@
 #include "cli/output.h"
 #include "host/image/judge.h"
 #include "host/monitor/monitor.h"
+#include "plugin/check/check.h"
 #include "plugin/info.h"
 #include "sp-build.h"
 
@@ -85,6 +86,9 @@ main (int argc, char **argv)
   if (argc == 3 && g_str_equal (argv[1], "--describe"))
     return sp_plugin_describe_main (argv[2], DESCRIBE_FD);
   (void) setlocale (LC_ALL, "");
+  /* A child of ours that judges one point of a plugin: plugin/check/check.h. */
+  if (argc == 2 && g_str_equal (argv[1], SP_CHECK_CHILD))
+    return sp_plugin_check_child_main ();
   (void) signal (SIGPIPE, SIG_IGN);
   if (!sp_cli_parse (argc, argv, &cli, &error)) {
     /* Before its command line is understood a verb has no failure of its own. */

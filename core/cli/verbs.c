@@ -19,6 +19,7 @@ const gsize sp_cli_n_globals = G_N_ELEMENTS (sp_cli_globals);
 static const SpCliOption yes_options[] = { YES };
 static const SpCliOption local_options[] = {
   { "port", "N", FALSE, "listen on this port; 0: a free one" },
+  { "ephemeral", NULL, FALSE, "without a folder: all of it is gone when it ends" },
 };
 static const SpCliOption put_options[] = {
   { "description", "TEXT", FALSE, "what it is, for people and agents" },
@@ -97,6 +98,10 @@ static const SpCliOption export_options[] = {
   { "image", "ID|DIR", FALSE, "which image; the newest of this host where it is not given" },
 };
 
+static const SpCliOption plugin_check_options[] = {
+  { "live", NULL, FALSE, "use the service behind it, or start a machine" },
+};
+
 #define MANY G_MAXUINT
 #define VM_VERB(verb_, what_, run_) \
   { \
@@ -105,10 +110,9 @@ static const SpCliOption export_options[] = {
 
 const SpCliVerb sp_cli_verbs[] = {
   { .name = "local",
-    .args = "DIR [--port N]",
+    .args = "DIR|--ephemeral [--port N]",
     .help = "run a vault on this machine without a VM",
     SP_CLI_OPTIONS (local_options),
-    .min_args = 1,
     .max_args = 1,
     .run = sp_cli_local },
   { .name = "image build",
@@ -280,6 +284,13 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_plugin_show },
+  { .name = "plugin check",
+    .args = "FILE [--live]",
+    .help = "see whether a plugin keeps the contract; prints TAP",
+    SP_CLI_OPTIONS (plugin_check_options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_plugin_check },
   { .name = "notify answer",
     .args = "ID CHOICE --person P (--socket PATH | --notifier NAME)",
     .help = "answer a notice that a program was told",

@@ -222,21 +222,39 @@ check_words (const SpPluginModule *module, const char *file, GError **error)
 }
 
 static gboolean
-agree (SpPluginModule *module, const SpPlugin *theirs, const char *file, GError **error)
+copy_tables (SpPluginModule *module, const SpPlugin *theirs, GError **error)
 {
-  if (theirs == NULL) {
-    fail (error, "its " SP_PLUGIN_SYMBOL "() returns nothing");
+  if (theirs != NULL)
+    return copy_plugin (module, theirs, error) && copy_ops (module, error);
+  fail (error, "its " SP_PLUGIN_SYMBOL "() returns nothing");
+  return FALSE;
+}
+
+/* @stage moves on with each thing that was agreed on. */
+static gboolean
+agree (SpPluginModule *module, const SpPlugin *theirs, const char *file, SpLoadStage *stage,
+       GError **error)
+{
+  *stage = SP_LOAD_ABI;
+  if (!copy_tables (module, theirs, error))
     return FALSE;
-  }
-  return copy_plugin (module, theirs, error) && copy_ops (module, error) &&
-         check_words (module, file, error) && check_calls (module, error) &&
-         copy_options (module, error);
+  *stage = SP_LOAD_WORDS;
+  if (!check_words (module, file, error))
+    return FALSE;
+  *stage = SP_LOAD_CALLS;
+  if (!check_calls (module, error))
+    return FALSE;
+  *stage = SP_LOAD_OPTIONS;
+  if (!copy_options (module, error))
+    return FALSE;
+  *stage = SP_LOAD_DONE;
+  return TRUE;
 }
 
 /* ---- loading ---------------------------------------------------------------------------------------- */
 
-static const SpPlugin *
-open_module (int dir_fd, const char *file, GError **error)
+static SpPluginFunc
+open_module (int dir_fd, const char *file, SpLoadStage *stage, GError **error)
 {
   /* Through the descriptor that was checked, not by the path once more. */
   g_autofree char *through = g_strdup_printf ("/proc/self/fd/%d/%s", dir_fd, file);
@@ -244,6 +262,7 @@ open_module (int dir_fd, const char *file, GError **error)
   gpointer symbol = NULL;
   SpPluginFunc func;
 
+  *stage = SP_LOAD_LINK;
   if (module == NULL) {
     const char *why = g_module_error ();
 
@@ -254,30 +273,31 @@ open_module (int dir_fd, const char *file, GError **error)
   }
   /* Its code stays mapped: threads and handlers of its libraries may outlive any close. */
   g_module_make_resident (module);
+  *stage = SP_LOAD_SYMBOL;
   if (!g_module_symbol (module, SP_PLUGIN_SYMBOL, &symbol) || symbol == NULL) {
     fail (error, "it is no plugin: it does not export " SP_PLUGIN_SYMBOL "()");
     return NULL;
   }
   memcpy (&func, &symbol, sizeof func);
-  return func ();
+  return func;
 }
 
 static SpPluginModule *
-load (int dir_fd, const char *path, const char *file, GError **error)
+load (int dir_fd, const char *path, const char *file, SpLoadStage *stage, GError **error)
 {
   g_autoptr (SpPluginModule) module = g_new0 (SpPluginModule, 1);
   g_autoptr (GError) why = NULL;
-  const SpPlugin *theirs = open_module (dir_fd, file, &why);
 
   module->path = g_strdup (path);
-  if (why == NULL && agree (module, theirs, file, &why))
+  module->entry = open_module (dir_fd, file, stage, &why);
+  if (module->entry != NULL && agree (module, module->entry (), file, stage, &why))
     return g_steal_pointer (&module);
   g_propagate_prefixed_error (error, g_steal_pointer (&why), "plugin %s: ", path);
   return NULL;
 }
 
 SpPluginModule *
-sp_plugin_load (const char *path, GError **error)
+sp_plugin_load_in_stages (const char *path, SpLoadStage *ret_stage, GError **error)
 {
   g_autofree char *whole = g_canonicalize_filename (path, NULL);
   g_autofree char *dir = g_path_get_dirname (whole);
@@ -285,10 +305,19 @@ sp_plugin_load (const char *path, GError **error)
   SpPluginModule *module = NULL;
   int dir_fd = sp_plugin_open_dir (dir, error);
 
+  *ret_stage = SP_LOAD_FILE;
   if (dir_fd < 0)
     return NULL;
   if (sp_plugin_check_file (dir_fd, dir, file, error))
-    module = load (dir_fd, whole, file, error);
+    module = load (dir_fd, whole, file, ret_stage, error);
   (void) close (dir_fd);
   return module;
+}
+
+SpPluginModule *
+sp_plugin_load (const char *path, GError **error)
+{
+  SpLoadStage stage;
+
+  return sp_plugin_load_in_stages (path, &stage, error);
 }

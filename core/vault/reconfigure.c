@@ -8,7 +8,7 @@
  * approver, under the same id.
  */
 #include "base/problem.h"
-#include "vault/vault-private.h"
+#include "vault/infos.h"
 
 typedef struct {
   SpVault *vault;
@@ -163,6 +163,7 @@ sp_vault_post_again (SpVault *vault, const char *notifier)
     g_hash_table_remove (request->posted, notifier);
     g_hash_table_remove (request->grant_posted, notifier);
   }
+  sp_infos_post_again (vault, notifier);
   sp_vault_notify (vault);
 }
 

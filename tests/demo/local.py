@@ -19,7 +19,7 @@ from lib import processes  # noqa: E402
 from lib.case import Background  # noqa: E402
 from lib.http import Agent  # noqa: E402
 from lib.vault import Vault  # noqa: E402
-from show import Lines, Wrong, check, telegram_of  # noqa: E402
+from show import Lines, Wrong, channel_of, check  # noqa: E402
 
 SECRET = "prod/db-password"
 REASON = "run the schema migration of release 4.2"
@@ -28,16 +28,10 @@ WAIT = 600
 CONFIG = """\
 [vault default]
 store = sqlite
-notify = telegram
+notify = {notify}
 tls = required
 
-[notify telegram]
-plugin = telegram
-bot-token = file:{token}
-{base}
-[approver you]
-telegram = {person}
-"""
+{sections}"""
 
 # As another user: what the kernel says of the vault's admin socket.
 KNOCK = "import socket,sys\ntry: socket.socket(socket.AF_UNIX).connect(sys.argv[1]); print('connected')\n" \
@@ -47,21 +41,32 @@ KNOCK = "import socket,sys\ntry: socket.socket(socket.AF_UNIX).connect(sys.argv[
 # ---- the show ------------------------------------------------------------------------------------
 
 class Demo:
-    def __init__(self, lines, telegram):
-        self.lines, self.telegram = lines, telegram
+    def __init__(self, lines, channel):
+        self.lines, self.channel = lines, channel
         self.vault = Vault(None)
         self.value = f"correct-horse-{secrets.token_hex(8)}"
         self.agent = self.other = self.request = None
 
     def start(self):
         self.lines.head("The vault")
-        self.telegram.start()
-        token = self.vault.write("telegram-token", self.telegram.token + "\n")
-        self.vault.configure(CONFIG.format(token=token, base=self.telegram.config(), person=self.telegram.person))
+        self.channel.start()
+        self.vault.configure(CONFIG.format(notify=self.channel.name, sections=self.channel.sections(self.vault.write)))
         self.vault.start()
+        self.channel.vault = self.vault.admin
         self.lines.step("host", f"a vault runs at {self.vault.ready['url']}, trust: local (nothing isolates it here)")
+        self._wait_healthy()
         names = [processes.comm(pid) for pid in self.vault.all_processes()[1:]]
         self.lines.step("host", "its processes: " + ", ".join(names))
+
+    def _wait_healthy(self):
+        """A notifier that can't work is said before anybody asks."""
+        end = time.monotonic() + 20
+        while (health := self._health()).status != 200:
+            check(time.monotonic() < end, f"{self.channel.name} does not work: {health.json.get('detail') or health}")
+            time.sleep(0.05)
+
+    def _health(self):
+        return self.vault.anonymous(tls=True).call("GET", "/health")
 
     def prepare(self):
         self.lines.head("The admin")
@@ -83,14 +88,14 @@ class Demo:
         self.request = self.agent.ask(SECRET, REASON, ttl=WAIT)
         self.lines.step("agent", f"POST /v1/requests for {SECRET}: pending, code {self.request['code']}")
         waiting = Background(self._wait)
-        card = self.telegram.decide(self.request["code"])
+        card = self.channel.decide(self.request["code"])
         began = time.monotonic()
         seen = waiting.result(WAIT + 60)
-        after = f" {(time.monotonic() - began) * 1000:.0f} ms after the answer to the tap" if card else ""
+        after = f" {(time.monotonic() - began) * 1000:.0f} ms after the answer" if card else ""
         self.lines.step("agent", f"its long poll wakes{after}: {self.lines.paint('1', seen['status'])}")
         check(seen["status"] in ("approved", "denied"), f"the request is {seen['status']}")
         if card is not None:
-            self.telegram.settled(card)
+            self.channel.settled(card)
         return seen["status"] == "approved"
 
     def _wait(self):
@@ -174,7 +179,7 @@ class Demo:
         self.audit(approved)
 
     def stop(self):
-        self.telegram.stop()
+        self.channel.stop()
         self.vault.close()
 
 
@@ -184,7 +189,7 @@ def main(arguments):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     lines, demo = Lines(), None
     try:
-        demo = Demo(lines, telegram_of(lines, arguments))
+        demo = Demo(lines, channel_of(lines, arguments, on_host=False))
         demo.run()
         demo.stop()
     except (Wrong, AssertionError, OSError, EOFError, KeyboardInterrupt) as error:

@@ -1,12 +1,13 @@
-"""What both demos are told with: lines with times, and the person on Telegram."""
+"""What both demos are told with: lines with times, and the person: on Telegram, or at a notifier of an author's own."""
 import os
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "api")]
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "api")]
 
 from lib.case import BotApi  # noqa: E402
+from own import OwnNotifier, Refused, split  # noqa: E402
 
 EMULATED_PERSON = 42
 
@@ -46,11 +47,17 @@ def check(good, what):
 
 # ---- the person ----------------------------------------------------------------------------------
 
+def telegram_sections(telegram, write, more):
+    """Of the config file; the token goes into a file."""
+    token = write("telegram-token", telegram.token + "\n")
+    return f"[notify telegram]\nplugin = telegram\nbot-token = file:{token}\n{more}\n[approver you]\ntelegram = {telegram.person}\n"
+
+
 class EmulatedTelegram:
     """Telegram's stand-in on this machine; the person is at the terminal, or an option."""
 
     def __init__(self, lines, answer, tls=None):
-        self.lines, self.answer, self.api = lines, answer, BotApi(tls=tls)
+        self.lines, self.answer, self.api, self.denied = lines, answer, BotApi(tls=tls), False
         self.person, self.token = EMULATED_PERSON, self.api.token
 
     def start(self):
@@ -60,8 +67,10 @@ class EmulatedTelegram:
     def stop(self):
         self.api.stop()
 
-    def config(self):
-        return f"api-base = {self.api.url}\n"
+    name = "telegram"
+
+    def sections(self, write):
+        return telegram_sections(self, write, f"api-base = {self.api.url}\n")
 
     def decide(self, words):
         """The message that has these words comes, and a button is pressed."""
@@ -70,6 +79,7 @@ class EmulatedTelegram:
         self.lines.step("telegram", "the bot sends this message to you:")
         print("\n" + self.api.render(card, color=self.lines.colour) + "\n", flush=True)
         press = self.answer or self._ask()
+        self.denied = press == "deny"
         self.lines.step("you", f"press {'Approve once' if press == 'approve' else 'Deny'}")
         query = self.api.tap(self.person, card["message_id"], "Approve once" if press == "approve" else "Deny")
         toast = self.api.wait_answer(query, timeout=30)
@@ -94,7 +104,7 @@ class RealTelegram:
     """The real one: the person has it in the hand."""
 
     def __init__(self, lines, token, person):
-        self.lines, self.token, self.person = lines, token, person
+        self.lines, self.token, self.person, self.denied = lines, token, person, False
 
     def start(self):
         self.lines.step("telegram", f"the real one; the bot will write to user {self.person}")
@@ -102,8 +112,10 @@ class RealTelegram:
     def stop(self):
         pass
 
-    def config(self):
-        return ""
+    name = "telegram"
+
+    def sections(self, write):
+        return telegram_sections(self, write, "")
 
     def decide(self, words):
         self.lines.step("telegram", f"look at your phone: the message says {words}")
@@ -120,6 +132,17 @@ def answer_of(arguments):
     if "--yes" in arguments or not sys.stdin.isatty() or os.environ.get("CI") == "true":
         return "approve"
     return None
+
+
+def channel_of(lines, arguments, on_host):
+    """Where the person is asked: a notifier of an author's own, or Telegram."""
+    try:
+        path, options = split(arguments)
+        if path is not None:
+            return OwnNotifier(lines, answer_of(arguments), path, options, on_host)
+    except Refused as error:
+        raise Wrong(str(error)) from error
+    return telegram_of(lines, arguments)
 
 
 def telegram_of(lines, arguments, tls=None):

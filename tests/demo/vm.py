@@ -15,7 +15,7 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "vm")]
 
-from show import EmulatedTelegram, Lines, Wrong, check, telegram_of  # noqa: E402
+from show import EmulatedTelegram, Lines, OwnNotifier, Wrong, channel_of, check  # noqa: E402
 from vmlib.world import World  # noqa: E402
 
 SECRET = "prod/db-password"
@@ -60,14 +60,17 @@ class Steps(threading.Thread):
 
 class Demo:
     def __init__(self, lines, arguments):
-        self.lines, self.telegram = lines, telegram_of(lines, arguments)
-        emulated = isinstance(self.telegram, EmulatedTelegram)
-        real = None if emulated else (self.telegram.token, self.telegram.person)
+        self.lines, self.channel = lines, channel_of(lines, arguments, on_host=True)
+        emulated, own = isinstance(self.channel, EmulatedTelegram), isinstance(self.channel, OwnNotifier)
+        real = None if emulated or own else (self.channel.token, self.channel.person)
         self.world = World(telegram=emulated, real=real, say=lambda text: lines.step("host", text))
         if emulated:
-            self.telegram.api = self.world.telegram
+            self.channel.api = self.world.telegram
+        if own:
+            self.channel.start()
+            self.channel.vault = lambda *words: self.world.must("--json", "--vault", self.world.vault + "/", *words).json
+            self.world.configure(notify=f"notify = {self.channel.name}\n", telegram=self.channel.sections(self.world.write))
         self.value = f"correct-horse-{secrets.token_hex(8)}"
-        self.deny = emulated and self.telegram.answer == "deny"
 
     # ---- the story
 
@@ -82,11 +85,13 @@ class Demo:
 
     def takeover(self):
         self.lines.head("The host takes it over")
-        if isinstance(self.telegram, EmulatedTelegram):
+        if isinstance(self.channel, EmulatedTelegram):
             self.lines.step("host", "emulation isolates nothing; the config says allow-emulation = yes, so that this runs anywhere")
         steps = Steps(self.lines, "host", self.world.host_argv("--json", "takeover", "agent"), self.world.host_env)
-        self.telegram.decide(TRIAL)
+        self.channel.over = lambda: steps.process.poll() is not None
+        self.channel.decide(TRIAL)
         steps.finish()
+        self.channel.over = lambda: False
 
     def approve(self):
         self.lines.head("From then on a person approves each use, asked from inside the vault VM")
@@ -96,16 +101,16 @@ class Demo:
                                                       "get", SECRET, "--reason", REASON),
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         self.lines.step("agent", f"secret-proxy get {SECRET} --reason “{REASON}”")
-        card = self.telegram.decide(REASON)
+        card = self.channel.decide(REASON)
         out, err = asking.communicate(timeout=600)
-        if self.deny:
+        if self.channel.denied:
             check(asking.returncode == 7 and not out, f"get: exit {asking.returncode}: {err}")
             self.lines.step("agent", "denied: exit 7, and nothing on stdout")
             return
         check(asking.returncode == 0 and out.decode() == self.value, f"get: exit {asking.returncode}: {err}")
         self.lines.step("agent", f"the value, {self.lines.paint('1', out.decode())}")
         if card is not None:
-            self.telegram.settled(card)
+            self.channel.settled(card)
 
     # ---- with curl alone
 
@@ -131,11 +136,11 @@ class Demo:
         reason = "the same with curl"
         request = self._curl(agent["url"] + "/v1/requests", "--json", json.dumps({"secret": SECRET, "reason": reason}))
         self.lines.step("agent", f"curl --pinnedpubkey '{agent['tls_pin'][:20]}…' …/v1/requests: {request['status']}")
-        self.telegram.decide(reason)
+        self.channel.decide(reason)
         seen = self._curl(f"{agent['url']}/v1/requests/{request['id']}?wait=60")
-        check(seen["status"] == ("denied" if self.deny else "approved"), f"the request is {seen['status']}")
+        check(seen["status"] == ("denied" if self.channel.denied else "approved"), f"the request is {seen['status']}")
         got = self._curl("-X", "POST", f"{agent['url']}/v1/requests/{request['id']}/redeem")
-        if self.deny:
+        if self.channel.denied:
             check("value" not in got, "a denied value was handed out")
         else:
             check(got["value"] == self.value, f"curl got {got}")
@@ -199,6 +204,8 @@ class Demo:
         self.prove()
 
     def stop(self):
+        if isinstance(self.channel, OwnNotifier):
+            self.channel.stop()
         self.world.close()
 
     def tell(self):

@@ -9,13 +9,17 @@
 #include <sys/stat.h>
 
 #include "base/problem.h"
+#include "host/keys.h"
 #include "host/resident/daemon.h"
+#include "host/resident/ephemeral.h"
 #include "host/resident/ready-line.h"
 #include "host/resident/service.h"
 
 #define TRUST "local"
 #define ACCELERATION "none"
 #define STATE "state"
+/* The store of a vault without a folder of its own: it keeps nothing. */
+#define VOLATILE "memory"
 
 static const char built_in[] = "[vault default]\n"
                                "store = sqlite\n"
@@ -25,6 +29,7 @@ static const char built_in[] = "[vault default]\n"
 typedef struct {
   SpService *service;
   SpDaemon *daemon;
+  char *temporary; /* the folder, where it is to be gone afterwards */
   char *state;
   char *listen; /* with the port that it really has, once it is known */
 } Local;
@@ -92,11 +97,20 @@ prepare (Local *local, int port, GError **error)
   return sp_service_claim (local->service, &claim, error);
 }
 
+/* Whoever looks into the folder while it runs, or finds it after a kill, finds no key. */
+static void
+forget_keys (Local *local)
+{
+  sp_host_keys_remove (sp_service_folder (local->service));
+  g_printerr ("secret-proxy: keys, secrets and all else of this vault are gone when it ends\n");
+}
+
 static gboolean
 run (Local *local, const SpLocalOptions *options, GError **error)
 {
   const SpServiceSetup setup = {
-    .dir = options->dir,
+    .dir = options->dir != NULL ? options->dir : local->temporary,
+    .store = options->dir != NULL ? NULL : VOLATILE,
     .config = options->config,
     .built_in = built_in,
     .vault = options->vault,
@@ -108,6 +122,8 @@ run (Local *local, const SpLocalOptions *options, GError **error)
   local->service = sp_service_open (&setup, &backend, local, error);
   if (local->service == NULL || !prepare (local, options->port, error))
     return FALSE;
+  if (local->temporary != NULL)
+    forget_keys (local);
   g_printerr ("secret-proxy: nothing isolates this vault from other programs of this user "
               "(trust: " TRUST "): use it for trying and for tests\n");
   return sp_service_run (local->service, error);
@@ -117,10 +133,16 @@ gboolean
 sp_local_run (const SpLocalOptions *options, GError **error)
 {
   Local local = { .service = NULL };
-  gboolean ok = run (&local, options, error);
+  gboolean ok = TRUE;
 
+  if (options->dir == NULL)
+    ok = (local.temporary = sp_ephemeral_make (error)) != NULL;
+  ok = ok && run (&local, options, error);
   sp_daemon_free (local.daemon);
   sp_service_free (local.service);
+  if (local.temporary != NULL)
+    sp_ephemeral_remove (local.temporary);
+  g_free (local.temporary);
   g_free (local.state);
   g_free (local.listen);
   return ok;

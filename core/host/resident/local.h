@@ -8,7 +8,7 @@
 #include <gio/gio.h>
 
 typedef struct {
-  const char *dir;        /* the vault's folder */
+  const char *dir;        /* the vault's folder; NULL: keys and rows are gone when it ends */
   const char *config;     /* NULL: DIR/secret-proxy.conf if it is there, else built-in defaults */
   const char *vault;      /* which [vault NAME] of it; NULL: the only one, or "default" */
   const char *plugin_dir; /* NULL: the default one */

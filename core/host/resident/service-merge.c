@@ -102,7 +102,8 @@ compare_vault (const SpService *service, const SpConfigVault *next, GPtrArray *r
     if (keys[i].differs)
       wait_for (restart, "vault", now->name, keys[i].key);
   compare_instance (restart, now, "vm", now->vm, next->vm);
-  compare_instance (restart, now, "store", now->store, next->store);
+  if (now->store != &service->own_store)
+    compare_instance (restart, now, "store", now->store, next->store);
 }
 
 /* ---- notifiers -------------------------------------------------------------------------------------------- */

@@ -19,6 +19,8 @@ struct _SpService {
   GPtrArray *configs;    /* SpConfig: that, and those of which parts run on until a restart */
   SpConfigVault *vault;  /* what runs: of the config that holds, but for what needs a restart */
   SpServiceApply *apply; /* a config is being applied; NULL: none */
+  /* Where the store is another one than the config says: the vault's, as long as this lives. */
+  SpConfigInstance own_store;
   gboolean tls_required, tls_optional; /* the second: where the config does not say */
   SpHostKeys *keys;
   SpAnchor *anchor;

@@ -37,6 +37,8 @@ sp_service_free (SpService *service)
   g_clear_pointer (&service->apply, sp_service_apply_free);
   sp_config_vault_free (service->vault);
   g_clear_pointer (&service->configs, g_ptr_array_unref);
+  g_clear_pointer (&service->own_store.options, g_variant_unref);
+  g_clear_pointer (&service->own_store.secrets, g_variant_unref);
   sp_plugin_catalog_free (service->catalog);
   if (service->lock >= 0)
     (void) close (service->lock);
@@ -73,6 +75,20 @@ sp_service_read (const char *own, const char *given, const char *built_in, SpPlu
                           catalog, error);
 }
 
+/* @plugin is a constant. */
+static void
+replace_store (SpService *service, const char *plugin)
+{
+  SpConfigInstance *store = &service->own_store;
+
+  store->kind = "store";
+  store->name = store->plugin = plugin;
+  store->options = g_variant_ref_sink (g_variant_new ("a{ss}", NULL));
+  store->secrets = g_variant_ref_sink (g_variant_new ("a{ss}", NULL));
+  store->critical = TRUE;
+  service->vault->store = store;
+}
+
 static gboolean
 open_config (SpService *service, const SpServiceSetup *setup, GError **error)
 {
@@ -97,6 +113,8 @@ open_config (SpService *service, const SpServiceSetup *setup, GError **error)
   if (vault == NULL)
     return FALSE;
   service->vault = sp_config_vault_copy (vault);
+  if (setup->store != NULL)
+    replace_store (service, setup->store);
   service->tls_required = vault->tls_required && (vault->tls_given || !setup->tls_optional);
   return TRUE;
 }

@@ -48,8 +48,10 @@ typedef struct {
   const char *built_in;   /* NULL: /etc/secret-proxy/secret-proxy.conf instead */
   const char *vault;      /* which [vault NAME]; NULL: the only one, or "default" */
   const char *plugin_dir; /* NULL: the default one */
-  gboolean make_keys;     /* make what is missing of the keys on the first run */
-  gboolean tls_optional;  /* where the config does not say */
+  const char
+      *store; /* the plugin that keeps the rows, whatever the config says; NULL: as that says */
+  gboolean make_keys;    /* make what is missing of the keys on the first run */
+  gboolean tls_optional; /* where the config does not say */
 } SpServiceSetup;
 
 /* Takes the lock of the folder.  @setup is not kept, @backend is copied. */

@@ -2,7 +2,8 @@
  *
  * This table is meant to be stable: a notifier built today loads in later cores.
  *
- * A notifier shows notices and carries answers back; it decides nothing.  The core checks who
+ * A notifier shows notices (an agent asks; a grant is open, and can be revoked; something to know, without
+ * choices) and carries answers back; it decides nothing.  The core checks who
  * answered, whether it still matters and whether it suffices, and says so in the reply.
  */
 #pragma once
@@ -74,7 +75,8 @@ struct _SpNotifierOps {
    * a notice that was never shown.  After TRUE forget all about it.  Unset: left as it was shown. */
   gboolean (*settle) (gpointer self, const SpNotice *notice, const SpOutcome *outcome,
                       GCancellable *cancellable, GError **error);
-  /* The text that post() would send.  Pure.  Unset: no preview. */
+  /* The text that post() would send, in at most max_text characters.  Pure.  Fields of agents are marked
+   * as theirs, and whatever is in a value stays on its line and in sight.  Unset: no preview. */
   char *(*render) (const SpNotice *notice);
 };
 

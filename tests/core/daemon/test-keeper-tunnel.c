@@ -18,6 +18,7 @@ typedef struct {
   SpPluginClient *client;
   GPtrArray *heard; /* SpRpcMessage, copies */
   gboolean unreachable;
+  guint n_ended;
 } Fixture;
 
 /* ---- the host --------------------------------------------------------------------------------------- */
@@ -87,6 +88,12 @@ kill_process (SpPluginClient *client, gpointer data)
 }
 
 static void
+count_end (const SpPluginClient *client, gpointer data)
+{
+  ((Fixture *) data)->n_ended++;
+}
+
+static void
 set_up (Fixture *fixture, gconstpointer data)
 {
   static const SpPluginEvents events = { .want_process = want_process,
@@ -94,7 +101,7 @@ set_up (Fixture *fixture, gconstpointer data)
   const SpPluginSetup setup = { .kind = SP_KIND_NOTIFIER, .instance = "desk", .path = "/none" };
 
   fixture->heard = g_ptr_array_new_with_free_func ((GDestroyNotify) sp_rpc_message_free);
-  fixture->tunnels = sp_keeper_tunnels_new (hear, fixture);
+  fixture->tunnels = sp_keeper_tunnels_new (hear, count_end, fixture);
   fixture->client = sp_plugin_client_new (&setup, &events, fixture);
 }
 
@@ -253,6 +260,24 @@ test_letting_go (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (run_of (ended), ==, run);
 }
 
+/* As it is done where a notifier is exchanged for one of another config. */
+static void
+test_one_that_is_exchanged_ends_first (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *run = start (fixture), *again = NULL;
+  g_autoptr (SpRpcMessage) ended = NULL;
+
+  sp_plugin_client_suspend (fixture->client);
+  sp_keeper_tunnels_end (fixture->tunnels, fixture->client);
+  ended = expect (fixture, "plugin.end");
+  g_assert_cmpstr (run_of (ended), ==, run);
+  g_assert_cmpuint (fixture->n_ended, ==, 0);
+  say (fixture, "plugin.end", run, NULL, 0, "its process has ended with status 0");
+  g_assert_cmpuint (fixture->n_ended, ==, 1);
+  sp_plugin_client_resume (fixture->client);
+  again = start (fixture);
+}
+
 #define ADD(name, test) g_test_add ("/keeper-tunnel/" name, Fixture, NULL, set_up, test, tear_down)
 
 int
@@ -269,5 +294,6 @@ main (int argc, char **argv)
   ADD ("a-host-that-does-not-answer-is-not-waited-for", test_host_that_does_not_answer);
   ADD ("a-refusal-says-why", test_refusal_says_why);
   ADD ("one-that-is-let-go-is-ended", test_letting_go);
+  ADD ("one-that-is-exchanged-ends-first", test_one_that_is_exchanged_ends_first);
   return g_test_run ();
 }
