@@ -49,6 +49,11 @@ test_names_with_a_meaning_are_refused (void)
   spec.mac = "52:54:00:12:34:56,x";
   assert_refused (&spec, "no MAC address");
   spec = usual_spec (SP_VM_OWNED);
+  spec.network = SP_VM_NETWORK_NAMED;
+  spec.n_forwards = 0;
+  spec.bridge = "a network";
+  assert_refused (&spec, "name of the network");
+  spec = usual_spec (SP_VM_OWNED);
   spec.network = SP_VM_NETWORK_BRIDGE;
   spec.n_forwards = 0;
   spec.bridge = "br0,script=/x";
@@ -129,6 +134,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vm-common/spec/roles", test_roles);
   g_test_add_func ("/vm-common/spec/sizes", test_sizes);
   g_test_add_func ("/vm-common/spec/a-copy-is-equal-and-its-own", test_a_copy_is_equal_and_its_own);
-  g_test_add_func ("/vm-common/spec/a-shorter-one-reads-as-unset", test_a_shorter_one_reads_as_unset);
+  g_test_add_func ("/vm-common/spec/a-shorter-one-reads-as-unset",
+                   test_a_shorter_one_reads_as_unset);
   return g_test_run ();
 }

@@ -21,7 +21,7 @@ SYSTEM = "qemu:///system"
 DAEMON = "/usr/sbin/libvirtd"
 OWN = ("/etc/libvirt", "/run/libvirt", "/var/cache/libvirt", "/var/lib/libvirt", "/var/log/libvirt")
 # As Debian's packages make them.
-FOLDERS = ("/var/cache/libvirt/qemu", "/var/lib/libvirt/boot", "/var/lib/libvirt/qemu", "/var/log/libvirt/qemu")
+FOLDERS = ("/var/cache/libvirt/qemu", "/var/lib/libvirt/boot", "/var/lib/libvirt/dnsmasq", "/var/lib/libvirt/qemu", "/var/log/libvirt/qemu")
 SETTINGS = {
     "libvirtd.conf": 'unix_sock_group = "root"\nunix_sock_rw_perms = "0700"\nauth_unix_rw = "none"\n',
     # Without virtlogd.
