@@ -7,13 +7,15 @@
 #include <libvirt/libvirt-qemu.h>
 #include <secret-proxy/json.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "errors.h"
 #include "events.h"
 #include "wait.h"
 
-#define CONNECT_MS 15000u /* a session's daemon is started by it */
-#define KEEPALIVE_SECONDS 3
+#define CONNECT_MS 15000u
+/* Together less than the shortest deadline of a call. */
+#define KEEPALIVE_SECONDS 2
 #define KEEPALIVE_COUNT 3
 
 /* ---- connecting, on a thread of its own, since it can't be cancelled ---------------------------------- */
@@ -60,6 +62,17 @@ is_done (gpointer data)
   return g_atomic_int_get (&((Attempt *) data)->done) != 0;
 }
 
+/* A plugin host has none of the variables by which libvirt finds a user's daemon, so it is named. */
+static char *
+full_uri (const SpLibvirt *libvirt)
+{
+  g_autofree char *socket =
+      g_strdup_printf ("/run/user/%u/libvirt/libvirt-sock", (guint) geteuid ());
+
+  return libvirt->system ? g_strdup (libvirt->uri)
+                         : g_strconcat (libvirt->uri, "?socket=", socket, NULL);
+}
+
 static Attempt *
 begin_attempt (const SpLibvirt *libvirt)
 {
@@ -67,7 +80,7 @@ begin_attempt (const SpLibvirt *libvirt)
 
   g_atomic_ref_count_init (&attempt->refs);
   g_atomic_ref_count_inc (&attempt->refs);
-  attempt->uri = g_strdup (libvirt->uri);
+  attempt->uri = full_uri (libvirt);
   attempt->context = g_main_context_ref_thread_default ();
   g_thread_unref (g_thread_new ("libvirt-connect", run_attempt, attempt));
   return attempt;
@@ -78,12 +91,12 @@ add_advice (const SpLibvirt *libvirt, GError **error)
 {
   GError *plain = *error;
 
-  *error = g_error_new (SP_ERROR, plain->code, "%s; %s", plain->message,
-                        libvirt->system
-                            ? "is its daemon running? run systemctl start libvirtd, or install "
-                              "the Debian package libvirt-daemon-system"
-                            : "the session's daemon is started with the first connection: install "
-                              "the Debian package libvirt-daemon, and set XDG_RUNTIME_DIR");
+  *error = g_error_new (
+      SP_ERROR, plain->code, "%s; %s", plain->message,
+      libvirt->system ? "is its daemon running? run systemctl start libvirtd, or install "
+                        "the Debian package libvirt-daemon-system"
+                      : "is this user's daemon running? run libvirtd --daemon as this user, from "
+                        "a session that has XDG_RUNTIME_DIR");
   g_error_free (plain);
 }
 

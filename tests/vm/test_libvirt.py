@@ -174,6 +174,20 @@ class Daemon(LibvirtCase):
         self.assertEqual(driver.ask("start " + self.id), "ok")
 
 
+    def test_a_daemon_that_hangs_does_not_hold_us_up(self):
+        driver = Driver(self)
+        self.start(driver)
+        pid = self.inspect(driver)[2]
+        DAEMON.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(DAEMON.process.send_signal, signal.SIGCONT)
+        # In a call, which is then answered.
+        state, _, _, why = self.inspect(driver)
+        self.assertEqual(state, FAILED, why)
+        self.assertIn("the connection to libvirt's daemon was lost", why)
+        wait_until("QEMU has ended", lambda: not is_alive(pid))
+        self.assertIn("does not answer: its daemon hangs", driver.ask("start " + self.id))
+
+
 class Network(LibvirtCase):
     def test_a_network_of_libvirts(self):
         driver = Driver(self)
