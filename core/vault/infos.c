@@ -401,13 +401,6 @@ sp_infos_next (SpVault *vault, const char *notifier)
   }
 }
 
-void
-sp_infos_post_again (SpVault *vault, const char *notifier)
-{
-  for (guint i = 0; i < vault->infos->len; i++)
-    g_hash_table_remove (((SpInfo *) g_ptr_array_index (vault->infos, i))->posted, notifier);
-}
-
 gint64
 sp_infos_wait_ms (SpVault *vault)
 {

@@ -326,6 +326,15 @@ look (SpLibvirtMachine *machine, SpVmInfo *info, GError **error)
   return TRUE;
 }
 
+/* Of one that is ending, or whose daemon does not answer. */
+static gboolean
+has_ended_meanwhile (SpLibvirtMachine *machine, GCancellable *cancellable)
+{
+  if (machine->domain != NULL && virConnectIsAlive (machine->libvirt->connection) != 1)
+    connection_was_lost (machine);
+  return sp_qemu_wait (cancellable, END_MS, does_not_run, machine);
+}
+
 gboolean
 sp_libvirt_machine_inspect (SpLibvirtMachine *machine, SpVmInfo *info, GCancellable *cancellable,
                             GError **error)
@@ -335,7 +344,7 @@ sp_libvirt_machine_inspect (SpLibvirtMachine *machine, SpVmInfo *info, GCancella
 
   machine->busy = TRUE;
   ok = !sp_libvirt_machine_runs (machine) || look (machine, info, &why) ||
-       sp_qemu_wait (cancellable, END_MS, does_not_run, machine);
+       has_ended_meanwhile (machine, cancellable);
   machine->busy = FALSE;
   if (!ok) {
     g_propagate_error (error, g_steal_pointer (&why));
