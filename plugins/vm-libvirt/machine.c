@@ -5,6 +5,7 @@
  */
 #include "machine.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -305,12 +306,27 @@ find_change (const SpLibvirtMachine *machine, const char *xml)
   return NULL;
 }
 
+/* libvirt hears of it later than the kernel. */
+static gboolean
+check_process (const SpLibvirtMachine *machine, GError **error)
+{
+  struct pollfd end = { .fd = machine->pidfd, .events = POLLIN };
+
+  if (poll (&end, 1, 0) == 0)
+    return TRUE;
+  g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE,
+               "the QEMU of %s has ended, and libvirt does not say why", machine->spec->name);
+  return FALSE;
+}
+
 static gboolean
 look (SpLibvirtMachine *machine, SpVmInfo *info, GError **error)
 {
   int state = VIR_DOMAIN_NOSTATE, reason = 0;
   g_autofree char *xml = NULL;
 
+  if (!check_process (machine, error))
+    return FALSE;
   if (virDomainGetState (machine->domain, &state, &reason, 0) != 0)
     return sp_libvirt_fail (error, "libvirt does not say how %s is", machine->spec->name);
   xml = virDomainGetXMLDesc (machine->domain, 0);
