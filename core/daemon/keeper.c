@@ -111,6 +111,9 @@ clear (SpKeeper *keeper)
   if (keeper->gate != NULL)
     sp_link_close (keeper->gate);
   g_clear_pointer (&keeper->gate, sp_link_unref);
+  /* Calls to notifiers end with them, and must not begin others. */
+  if (keeper->vault != NULL)
+    sp_vault_stop (keeper->vault);
   sp_keeper_configure_drop (keeper);
   g_clear_pointer (&keeper->notifiers, g_ptr_array_unref);
   g_clear_pointer (&keeper->tunnels, sp_keeper_tunnels_free);

@@ -118,6 +118,12 @@ sp_vault_free (SpVault *vault)
   g_free (vault);
 }
 
+void
+sp_vault_stop (SpVault *vault)
+{
+  vault->open = FALSE;
+}
+
 gboolean
 sp_vault_is_idle (const SpVault *vault)
 {

@@ -57,6 +57,8 @@ SpVault *sp_vault_open (SpVaultSettings *settings, const SpVaultPorts *ports, co
 void sp_vault_free (SpVault *vault);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpVault, sp_vault_free)
 
+/* It is about to be freed: nothing is posted or settled any more, and no time passes. */
+void sp_vault_stop (SpVault *vault);
 /* Nothing is on its way to the store. */
 gboolean sp_vault_is_idle (const SpVault *vault);
 

@@ -163,11 +163,12 @@ class Applied(ApplyCase):
     def test_it_holds_for_the_next_keeper_and_the_next_start(self):
         self.add_honest()
         self.apply()
-        os.kill(self.v.role("keeper"), signal.SIGKILL)
-        until(lambda: self.v.anonymous().call("GET", "/health").status == 200, "the next keeper", 20)
+        keeper = self.v.role("keeper")
+        os.kill(keeper, signal.SIGKILL)
+        until(lambda: self.v.role("keeper") != keeper and self.v.cli("health").status == 0, "the next keeper", 20)
         self.assertEqual(list(self.plugins()), ["sqlite", "telegram", "auto"])
         self.v.restart()
-        until(lambda: self.v.anonymous().call("GET", "/health").status == 200, "the next start", 20)
+        self.wait_healthy(self.v)
         self.wait_status(self.a.ask("db")["id"], "approved")
 
     def test_a_signal_does_the_same(self):
