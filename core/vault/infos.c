@@ -305,6 +305,13 @@ sp_infos_end (SpVault *vault, const char *kind)
   sp_vault_notify (vault);
 }
 
+void
+sp_infos_post_again (SpVault *vault, const char *notifier)
+{
+  for (guint i = 0; i < vault->infos->len; i++)
+    g_hash_table_remove (((SpInfo *) g_ptr_array_index (vault->infos, i))->posted, notifier);
+}
+
 /* ---- showing and taking away ------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -392,13 +399,6 @@ sp_infos_next (SpVault *vault, const char *notifier)
     start_work (work);
     return;
   }
-}
-
-void
-sp_infos_post_again (SpVault *vault, const char *notifier)
-{
-  for (guint i = 0; i < vault->infos->len; i++)
-    g_hash_table_remove (((SpInfo *) g_ptr_array_index (vault->infos, i))->posted, notifier);
 }
 
 gint64

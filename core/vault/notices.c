@@ -218,7 +218,7 @@ sp_vault_notify_one (SpVault *vault, const char *notifier)
   SpRequest *request;
   Work *work;
 
-  /* The last call to one that is gone may end after it. */
+  /* A call to it may end after it has gone. */
   if (!vault->open || g_hash_table_contains (vault->notify_busy, notifier) ||
       !sp_names_contain (vault->settings->notifiers, notifier))
     return;

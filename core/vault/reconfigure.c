@@ -9,7 +9,6 @@
  */
 #include "base/problem.h"
 #include "vault/infos.h"
-#include "vault/vault-private.h"
 
 typedef struct {
   SpVault *vault;

@@ -278,11 +278,11 @@ answer_run (gpointer data)
     answer_finish (op, SP_ANSWER_NOT_ALLOWED, "you may not decide this");
   } else if (request == NULL || request->fresh) {
     answer_finish (op, SP_ANSWER_UNKNOWN, "there is no such request");
-  } else if (sp_vault_is_locked (vault)) {
-    answer_finish (op, SP_ANSWER_TOO_LATE, "too late: the vault is locked");
   } else if (request->status != kinds[meant.kind].while_in) {
     g_autofree char *sentence = too_late_sentence (request, meant.kind);
     answer_finish (op, SP_ANSWER_TOO_LATE, sentence);
+  } else if (sp_vault_is_locked (vault)) {
+    answer_finish (op, SP_ANSWER_TOO_LATE, "too late: the vault is locked");
   } else {
     kinds[meant.kind].apply (op, request, approver);
   }

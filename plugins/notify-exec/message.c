@@ -5,6 +5,21 @@
 
 /* ---- what a program is told ------------------------------------------------------------------------- */
 
+/* The core has cleaned it, but programs print values on terminals: nothing that steers one gets there. */
+static char *
+visible (const char *value)
+{
+  GString *out = g_string_new (NULL);
+
+  for (; *value != '\0'; value = g_utf8_next_char (value)) {
+    gunichar c = g_utf8_get_char (value);
+    GUnicodeType type = g_unichar_type (c);
+
+    g_string_append_unichar (out, type == G_UNICODE_CONTROL || type == G_UNICODE_FORMAT ? ' ' : c);
+  }
+  return g_string_free (out, FALSE);
+}
+
 static JsonArray *
 array_of_fields (const SpNotice *notice)
 {
@@ -13,9 +28,10 @@ array_of_fields (const SpNotice *notice)
   for (gsize i = 0; i < notice->n_fields; i++) {
     const SpField *field = &notice->fields[i];
     JsonObject *object = json_object_new ();
+    g_autofree char *value = visible (field->value);
 
     json_object_set_string_member (object, "label", field->label);
-    json_object_set_string_member (object, "value", field->value);
+    json_object_set_string_member (object, "value", value);
     json_object_set_string_member (object, "origin",
                                    field->origin == SP_FIELD_AGENT ? "agent" : "core");
     json_array_add_object_element (array, object);
@@ -60,6 +76,48 @@ object_of_outcome (const SpOutcome *outcome)
   return object;
 }
 
+static gboolean
+is_visible (gunichar c)
+{
+  switch (g_unichar_type (c)) {
+  case G_UNICODE_CONTROL:
+  case G_UNICODE_FORMAT:
+  case G_UNICODE_UNASSIGNED:
+  case G_UNICODE_PRIVATE_USE:
+  case G_UNICODE_LINE_SEPARATOR:
+  case G_UNICODE_PARAGRAPH_SEPARATOR:
+    return FALSE;
+  default:
+    return TRUE;
+  }
+}
+
+static void
+append_escaped (GString *out, gunichar c)
+{
+  if (c < 0x10000)
+    g_string_append_printf (out, "\\u%04x", c);
+  else
+    g_string_append_printf (out, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10),
+                            0xdc00 + (c & 0x3ff));
+}
+
+/* What no eye sees can only be inside of a string, where it may be escaped: so the line is harmless where a
+ * program writes it to a log or a terminal as it is. */
+static char *
+line_of (const char *json)
+{
+  GString *out = g_string_new (NULL);
+
+  for (const char *p = json; *p != '\0'; p = g_utf8_next_char (p))
+    if (is_visible (g_utf8_get_char (p)))
+      g_string_append_unichar (out, g_utf8_get_char (p));
+    else
+      append_escaped (out, g_utf8_get_char (p));
+  g_string_append_c (out, '\n');
+  return g_string_free (out, FALSE);
+}
+
 static void
 add_surroundings (JsonObject *object, SpHost *host, const char *socket)
 {
@@ -92,7 +150,7 @@ nx_message (SpHost *host, const char *socket, const SpNotice *notice, const SpOu
   if (host != NULL)
     add_surroundings (object, host, socket);
   text = json_to_string (root, FALSE);
-  return g_strconcat (text, "\n", NULL);
+  return line_of (text);
 }
 
 /* ---- what it says ----------------------------------------------------------------------------------- */

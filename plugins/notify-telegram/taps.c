@@ -95,6 +95,24 @@ is_known_message (TgBot *bot, TgPlace *place, const TgTap *tap)
   return TRUE;
 }
 
+/* Why @tap on @button does not count, or NULL.  A message that we are closing has changed by our own hand. */
+static const Refusal *
+check_button (TgBot *bot, const TgButton *button, const TgTap *tap)
+{
+  TgNotice *notice = button->place->notice;
+
+  if (button->place->chat != tap->chat)
+    return &wrong_message;
+  if (notice->closing)
+    return &old_button;
+  if (!is_known_message (bot, button->place, tap))
+    return &wrong_message;
+  if (shows_ours (button->place, tap))
+    return NULL;
+  tg_bot_spoilt (bot, notice);
+  return &tampered;
+}
+
 /* The button that @tap means, or NULL and why not. */
 static TgButton *
 check (TgBot *bot, const TgTap *tap, const Refusal **ret_refusal)
@@ -109,12 +127,8 @@ check (TgBot *bot, const TgTap *tap, const Refusal **ret_refusal)
   else if ((button = tg_notices_look_up (bot->notices, tap->data)) == NULL)
     *ret_refusal =
         tg_notices_is_old (bot->notices, tap->data, tap->chat) ? &old_button : &unknown_button;
-  else if (button->place->chat != tap->chat || !is_known_message (bot, button->place, tap))
-    *ret_refusal = &wrong_message;
-  else if (!shows_ours (button->place, tap)) {
-    *ret_refusal = &tampered;
-    tg_bot_spoilt (bot, button->place->notice);
-  }
+  else
+    *ret_refusal = check_button (bot, button, tap);
   return *ret_refusal == NULL ? button : NULL;
 }
 

@@ -5,7 +5,7 @@
  * started with this library before the C library: what connects or sends to a loopback address is refused,
  * but for the ports that the rules name, and DNS where the host's resolver is on its loopback.
  *
- * What must stay true: the program goes on, and it says that it works (SP_NETGUARD_FD, unless told not to), only
+ * What must stay true: the program goes on, and it says that it works (SP_NETGUARD_FD or SP_NETGUARD_SHOW), only
  * where its functions are those that QEMU and its libraries call, and the plugin starts no guest without that.  No GLib, no memory of its own:
  * it runs inside QEMU, under its system call filter.
  */
@@ -17,6 +17,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -185,13 +186,21 @@ take_over (const char *name, AnyFunc ours, void *ret_next)
   return next != NULL && memcmp (&first, &ours, sizeof first) == 0;
 }
 
+static int
+say_so (void)
+{
+  const char byte = SP_NETGUARD_BYTE;
+
+  if (getenv (SP_NETGUARD_SHOW) != NULL)
+    return memfd_create (SP_NETGUARD_SHOWN, MFD_CLOEXEC) >= 0;
+  return write (SP_NETGUARD_FD, &byte, 1) == 1 && close (SP_NETGUARD_FD) == 0;
+}
+
 __attribute__ ((constructor)) static void
 begin (void)
 {
   const char *rules = getenv (SP_NETGUARD_RULES);
   const char *resolvers = rules != NULL ? strchr (rules, ';') : NULL;
-  int mute = getenv (SP_NETGUARD_MUTE) != NULL;
-  const char byte = SP_NETGUARD_BYTE;
   int ok = take_over ("connect", (AnyFunc) front_connect, &guard.connect);
 
   ok = take_over ("sendto", (AnyFunc) front_sendto, &guard.sendto) && ok;
@@ -201,8 +210,6 @@ begin (void)
     read_ports (rules);
     read_resolvers (resolvers + 1);
   }
-  if (!ok || (!mute && write (SP_NETGUARD_FD, &byte, 1) != 1))
+  if (!ok || !say_so ())
     _exit (125);
-  if (!mute)
-    (void) close (SP_NETGUARD_FD);
 }

@@ -9,9 +9,10 @@
  * addresses that answer DNS. */
 #define SP_NETGUARD_RULES "SECRET_PROXY_NETGUARD"
 
-/* Set: it says nothing, as there is no such descriptor; who started the program then looks whether it is
- * mapped.  Where it can't work the program ends all the same. */
-#define SP_NETGUARD_MUTE "SECRET_PROXY_NETGUARD_MUTE"
+/* Set: there is no such descriptor, and it says so by a file without a place, of that name, that it holds open: it
+ * is to be found in /proc/PID/fd. */
+#define SP_NETGUARD_SHOW "SECRET_PROXY_NETGUARD_SHOW"
+#define SP_NETGUARD_SHOWN "secret-proxy-netguard"
 
 #define SP_NETGUARD_FILE "secret-proxy-netguard.so"
 

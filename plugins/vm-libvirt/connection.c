@@ -7,14 +7,16 @@
 #include <libvirt/libvirt-qemu.h>
 #include <secret-proxy/json.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "errors.h"
 #include "events.h"
 #include "wait.h"
 
-#define CONNECT_MS 15000u /* a session's daemon is started by it */
-#define KEEPALIVE_SECONDS 3
-#define KEEPALIVE_COUNT 3
+#define CONNECT_MS 15000u
+/* Together less than the shortest deadline of a call. */
+#define KEEPALIVE_SECONDS 2
+#define KEEPALIVE_COUNT 2
 
 /* ---- connecting, on a thread of its own, since it can't be cancelled ---------------------------------- */
 
@@ -60,6 +62,17 @@ is_done (gpointer data)
   return g_atomic_int_get (&((Attempt *) data)->done) != 0;
 }
 
+/* A plugin host has none of the variables by which libvirt finds a user's daemon, so it is named. */
+static char *
+full_uri (const SpLibvirt *libvirt)
+{
+  g_autofree char *socket =
+      g_strdup_printf ("/run/user/%u/libvirt/libvirt-sock", (guint) geteuid ());
+
+  return libvirt->system ? g_strdup (libvirt->uri)
+                         : g_strconcat (libvirt->uri, "?socket=", socket, NULL);
+}
+
 static Attempt *
 begin_attempt (const SpLibvirt *libvirt)
 {
@@ -67,7 +80,7 @@ begin_attempt (const SpLibvirt *libvirt)
 
   g_atomic_ref_count_init (&attempt->refs);
   g_atomic_ref_count_inc (&attempt->refs);
-  attempt->uri = g_strdup (libvirt->uri);
+  attempt->uri = full_uri (libvirt);
   attempt->context = g_main_context_ref_thread_default ();
   g_thread_unref (g_thread_new ("libvirt-connect", run_attempt, attempt));
   return attempt;
@@ -78,12 +91,12 @@ add_advice (const SpLibvirt *libvirt, GError **error)
 {
   GError *plain = *error;
 
-  *error = g_error_new (SP_ERROR, plain->code, "%s; %s", plain->message,
-                        libvirt->system
-                            ? "is its daemon running? run systemctl start libvirtd, or install "
-                              "the Debian package libvirt-daemon-system"
-                            : "the session's daemon is started with the first connection: install "
-                              "the Debian package libvirt-daemon, and set XDG_RUNTIME_DIR");
+  *error = g_error_new (
+      SP_ERROR, plain->code, "%s; %s", plain->message,
+      libvirt->system ? "is its daemon running? run systemctl start libvirtd, or install "
+                        "the Debian package libvirt-daemon-system"
+                      : "is this user's daemon running? run libvirtd --daemon as this user, from "
+                        "a session that has XDG_RUNTIME_DIR");
   g_error_free (plain);
 }
 
@@ -109,13 +122,44 @@ open_connection (const SpLibvirt *libvirt, GCancellable *cancellable, GError **e
 
 /* ---- what comes by itself ----------------------------------------------------------------------------- */
 
+typedef struct {
+  char id[VIR_UUID_STRING_BUFLEN]; /* empty: it is about no domain */
+  SpLibvirtEvent event;
+  int detail;
+} Message;
+
+/* On libvirt's thread. */
+static void
+post (SpLibvirt *libvirt, const Message *message)
+{
+  g_async_queue_push (libvirt->messages, g_memdup2 (message, sizeof *message));
+  g_source_set_ready_time (libvirt->mailbox, 0);
+}
+
 static void
 tell (SpLibvirt *libvirt, virDomainPtr domain, SpLibvirtEvent event, int detail)
 {
-  char id[VIR_UUID_STRING_BUFLEN];
+  Message message = { .event = event, .detail = detail };
 
-  if (virDomainGetUUIDString (domain, id) == 0)
-    libvirt->on_event (id, event, detail, libvirt->data);
+  if (virDomainGetUUIDString (domain, message.id) == 0)
+    post (libvirt, &message);
+}
+
+/* On the plugin's. */
+static gboolean
+on_mail (GSource *source, GSourceFunc unused, gpointer data)
+{
+  SpLibvirt *libvirt = data;
+  Message *next;
+
+  g_source_set_ready_time (source, -1);
+  while ((next = g_async_queue_try_pop (libvirt->messages)) != NULL) {
+    g_autofree Message *message = next;
+
+    libvirt->on_event (*message->id != '\0' ? message->id : NULL, message->event, message->detail,
+                       libvirt->data);
+  }
+  return G_SOURCE_CONTINUE;
 }
 
 static int
@@ -171,10 +215,9 @@ on_shutdown (virConnectPtr connection, virDomainPtr domain, const char *event, l
 static void
 on_closed (virConnectPtr connection, int reason, void *data)
 {
-  SpLibvirt *libvirt = data;
+  const Message message = { .event = SP_LIBVIRT_LOST, .detail = reason };
 
-  libvirt->lost = TRUE;
-  libvirt->on_event (NULL, SP_LIBVIRT_LOST, reason, libvirt->data);
+  post (data, &message);
 }
 
 static gboolean
@@ -204,8 +247,28 @@ hear (SpLibvirt *libvirt, virConnectPtr connection, GError **error)
 void
 sp_libvirt_begin (SpLibvirt *libvirt)
 {
+  static GSourceFuncs functions = { .dispatch = on_mail };
+
   sp_libvirt_errors_silence ();
   sp_libvirt_events_begin ();
+  libvirt->context = g_main_context_ref_thread_default ();
+  libvirt->messages = g_async_queue_new_full (g_free);
+  libvirt->mailbox = g_source_new (&functions, sizeof (GSource));
+  g_source_set_callback (libvirt->mailbox, NULL, libvirt, NULL);
+  g_source_attach (libvirt->mailbox, libvirt->context);
+}
+
+void
+sp_libvirt_end (SpLibvirt *libvirt)
+{
+  if (libvirt->context == NULL)
+    return;
+  sp_libvirt_disconnect (libvirt);
+  sp_libvirt_events_end ();
+  g_source_destroy (libvirt->mailbox);
+  g_clear_pointer (&libvirt->mailbox, g_source_unref);
+  g_clear_pointer (&libvirt->messages, g_async_queue_unref);
+  g_clear_pointer (&libvirt->context, g_main_context_unref);
 }
 
 void
@@ -216,7 +279,6 @@ sp_libvirt_disconnect (SpLibvirt *libvirt)
   (void) virConnectUnregisterCloseCallback (libvirt->connection, on_closed);
   (void) virConnectClose (libvirt->connection);
   libvirt->connection = NULL;
-  libvirt->lost = FALSE;
 }
 
 virConnectPtr
@@ -224,7 +286,7 @@ sp_libvirt_connect (SpLibvirt *libvirt, GCancellable *cancellable, GError **erro
 {
   virConnectPtr connection;
 
-  if (libvirt->connection != NULL && !libvirt->lost && virConnectIsAlive (libvirt->connection) == 1)
+  if (libvirt->connection != NULL && virConnectIsAlive (libvirt->connection) == 1)
     return libvirt->connection;
   sp_libvirt_disconnect (libvirt);
   connection = open_connection (libvirt, cancellable, error);

@@ -31,14 +31,18 @@ struct _SpLibvirt {
   const char *const *ports; /* of the host's loopback, that guests may reach */
   guint32 acceleration;     /* what the last probe chose; SP_VM_NONE: not probed yet */
 
+  GMainContext *context;    /* where it is heard; NULL: nowhere yet */
+  GSource *mailbox;         /* wakes it for: */
+  GAsyncQueue *messages;    /* what libvirt has told its own thread */
   virConnectPtr connection; /* NULL: none */
-  gboolean lost;
   SpLibvirtEventFunc on_event;
   gpointer data;
 };
 
-/* On the thread-default context, before anything else. */
+/* Before anything else; events come on the thread-default context. */
 void sp_libvirt_begin (SpLibvirt *libvirt);
+/* The opposite, after the last call. */
+void sp_libvirt_end (SpLibvirt *libvirt);
 /* The connection, made where there is none.  NULL: the error says what to do. */
 virConnectPtr sp_libvirt_connect (SpLibvirt *libvirt, GCancellable *cancellable, GError **error);
 void sp_libvirt_disconnect (SpLibvirt *libvirt);

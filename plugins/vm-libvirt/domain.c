@@ -217,7 +217,7 @@ add_user_network (xmlNode *root, const SpLibvirtPlan *plan)
   add_pair (commandline, "-device", device);
   (void) sp_xml_add (commandline, "env", "name", "LD_PRELOAD", "value", plan->guard, NULL);
   (void) sp_xml_add (commandline, "env", "name", SP_NETGUARD_RULES, "value", plan->rules, NULL);
-  (void) sp_xml_add (commandline, "env", "name", SP_NETGUARD_MUTE, "value", "1", NULL);
+  (void) sp_xml_add (commandline, "env", "name", SP_NETGUARD_SHOW, "value", "1", NULL);
 }
 
 /* ---- the whole -------------------------------------------------------------------------------------- */

@@ -23,7 +23,9 @@ typedef struct {
 
 static struct {
   GMutex lock;
-  GMainContext *context;
+  GMainContext *context; /* NULL: it does not run */
+  GMainLoop *loop;
+  GThread *thread;
   GHashTable *watches; /* id -> Watch */
   int last;
 } loop;
@@ -236,16 +238,50 @@ remove_watch (int id)
   return watch != NULL ? 0 : -1;
 }
 
+static gpointer
+run_loop (gpointer data)
+{
+  g_main_loop_run (data);
+  return NULL;
+}
+
 void
 sp_libvirt_events_begin (void)
 {
+  if (loop.thread != NULL)
+    return;
   g_mutex_lock (&loop.lock);
+  loop.context = g_main_context_new ();
+  loop.loop = g_main_loop_new (loop.context, FALSE);
   if (loop.watches == NULL) {
     loop.watches = g_hash_table_new (NULL, NULL);
     virEventRegisterImpl (add_handle, update_handle, remove_watch, add_timeout, update_timeout,
                           remove_watch);
   }
+  g_mutex_unlock (&loop.lock);
+  loop.thread = g_thread_new ("libvirt-events", run_loop, loop.loop);
+}
+
+static gboolean
+on_end (gpointer main_loop)
+{
+  g_main_loop_quit (main_loop);
+  return G_SOURCE_REMOVE;
+}
+
+void
+sp_libvirt_events_end (void)
+{
+  g_autoptr (GSource) end = g_idle_source_new ();
+
+  if (loop.thread == NULL)
+    return;
+  /* After what is still to be freed, even where the loop has not begun yet. */
+  g_source_set_callback (end, on_end, loop.loop, NULL);
+  g_source_attach (end, loop.context);
+  g_thread_join (g_steal_pointer (&loop.thread));
+  g_mutex_lock (&loop.lock);
+  g_clear_pointer (&loop.loop, g_main_loop_unref);
   g_clear_pointer (&loop.context, g_main_context_unref);
-  loop.context = g_main_context_ref_thread_default ();
   g_mutex_unlock (&loop.lock);
 }

@@ -5,6 +5,7 @@
  */
 #include "machine.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -305,12 +306,27 @@ find_change (const SpLibvirtMachine *machine, const char *xml)
   return NULL;
 }
 
+/* libvirt hears of it later than the kernel. */
+static gboolean
+check_process (const SpLibvirtMachine *machine, GError **error)
+{
+  struct pollfd end = { .fd = machine->pidfd, .events = POLLIN };
+
+  if (poll (&end, 1, 0) == 0)
+    return TRUE;
+  g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE,
+               "the QEMU of %s has ended, and libvirt does not say why", machine->spec->name);
+  return FALSE;
+}
+
 static gboolean
 look (SpLibvirtMachine *machine, SpVmInfo *info, GError **error)
 {
   int state = VIR_DOMAIN_NOSTATE, reason = 0;
   g_autofree char *xml = NULL;
 
+  if (!check_process (machine, error))
+    return FALSE;
   if (virDomainGetState (machine->domain, &state, &reason, 0) != 0)
     return sp_libvirt_fail (error, "libvirt does not say how %s is", machine->spec->name);
   xml = virDomainGetXMLDesc (machine->domain, 0);
@@ -326,6 +342,15 @@ look (SpLibvirtMachine *machine, SpVmInfo *info, GError **error)
   return TRUE;
 }
 
+/* Of one that is ending, or whose daemon does not answer. */
+static gboolean
+has_ended_meanwhile (SpLibvirtMachine *machine, GCancellable *cancellable)
+{
+  if (machine->domain != NULL && virConnectIsAlive (machine->libvirt->connection) != 1)
+    connection_was_lost (machine);
+  return sp_qemu_wait (cancellable, END_MS, does_not_run, machine);
+}
+
 gboolean
 sp_libvirt_machine_inspect (SpLibvirtMachine *machine, SpVmInfo *info, GCancellable *cancellable,
                             GError **error)
@@ -335,7 +360,7 @@ sp_libvirt_machine_inspect (SpLibvirtMachine *machine, SpVmInfo *info, GCancella
 
   machine->busy = TRUE;
   ok = !sp_libvirt_machine_runs (machine) || look (machine, info, &why) ||
-       sp_qemu_wait (cancellable, END_MS, does_not_run, machine);
+       has_ended_meanwhile (machine, cancellable);
   machine->busy = FALSE;
   if (!ok) {
     g_propagate_error (error, g_steal_pointer (&why));

@@ -136,8 +136,17 @@ plugin_open (SpHost *host, GError **error)
   self->libvirt.data = self;
   self->machines = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
                                           (GDestroyNotify) sp_libvirt_machine_free);
-  sp_libvirt_begin (&self->libvirt);
   return self;
+}
+
+/* The daemon is asked when it is first needed, so that its absence is told to who needs it. */
+static gboolean
+plugin_start (gpointer data, GCancellable *cancellable, GError **error)
+{
+  Plugin *self = data;
+
+  sp_libvirt_begin (&self->libvirt);
+  return TRUE;
 }
 
 static void
@@ -146,7 +155,7 @@ plugin_stop (gpointer data)
   Plugin *self = data;
 
   g_hash_table_remove_all (self->machines);
-  sp_libvirt_disconnect (&self->libvirt);
+  sp_libvirt_end (&self->libvirt);
 }
 
 static void
@@ -303,4 +312,5 @@ static const struct _SpVmOps ops = {
 
 SP_VM_PLUGIN (&ops, .name = "libvirt", .version = "0.1.0",
               .summary = "runs virtual machines through libvirt, under KVM or emulated",
-              SP_OPTIONS (options), .open = plugin_open, .stop = plugin_stop, .close = plugin_close)
+              SP_OPTIONS (options), .open = plugin_open, .start = plugin_start, .stop = plugin_stop,
+              .close = plugin_close)

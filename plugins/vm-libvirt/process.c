@@ -3,8 +3,9 @@
 
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "netguard.h"
 
 #define STARTTIME 19 /* the words between the name and it, in /proc/PID/stat */
 
@@ -47,22 +48,20 @@ sp_libvirt_process_find (const char *id, uid_t user)
 }
 
 gboolean
-sp_libvirt_process_has_mapped (gint64 pid, const char *path)
+sp_libvirt_process_is_guarded (gint64 pid)
 {
-  g_autofree char *maps = g_strdup_printf ("/proc/%" G_GINT64_FORMAT "/maps", pid);
-  g_autofree char *place = NULL, *text = NULL;
-  g_auto (GStrv) lines = NULL;
-  struct stat st;
+  g_autofree char *path = g_strdup_printf ("/proc/%" G_GINT64_FORMAT "/fd", pid);
+  g_autoptr (GDir) folder = g_dir_open (path, 0, NULL);
+  const char *name;
+  gboolean found = FALSE;
 
-  if (stat (path, &st) != 0 || !g_file_get_contents (maps, &text, NULL, NULL))
-    return FALSE;
-  place = g_strdup_printf (" %02x:%02x %" G_GUINT64_FORMAT " ", major (st.st_dev),
-                           minor (st.st_dev), (guint64) st.st_ino);
-  lines = g_strsplit (text, "\n", -1);
-  for (gsize i = 0; lines[i] != NULL; i++)
-    if (strstr (lines[i], place) != NULL && strstr (lines[i], " r-xp ") != NULL)
-      return TRUE;
-  return FALSE;
+  while (folder != NULL && !found && (name = g_dir_read_name (folder)) != NULL) {
+    g_autofree char *link = g_build_filename (path, name, NULL);
+    g_autofree char *target = g_file_read_link (link, NULL);
+
+    found = g_strcmp0 (target, "/memfd:" SP_NETGUARD_SHOWN " (deleted)") == 0;
+  }
+  return found;
 }
 
 /* The name of a program may have spaces and brackets in it. */

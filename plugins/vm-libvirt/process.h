@@ -7,8 +7,8 @@
 /* The process of @user that has the machine's id after -uuid among its arguments; 0: none, or several. */
 gint64 sp_libvirt_process_find (const char *id, uid_t user);
 
-/* Whether the code of the file @path is mapped into it. */
-gboolean sp_libvirt_process_has_mapped (gint64 pid, const char *path);
+/* Whether the network guard in it says that it is there. */
+gboolean sp_libvirt_process_is_guarded (gint64 pid);
 
 /* A word for this process, that no later one has. */
 char *sp_libvirt_process_word (void);

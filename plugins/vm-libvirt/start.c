@@ -4,7 +4,7 @@
  * that, paused, and then undefined: from there on it is transient.
  *
  * What must stay true: a guest executes only when its sockets are nobody else's and, with network = user, the
- * network guard is mapped into its QEMU; disks are opened here, without following links, and given as
+ * network guard has answered from inside of its QEMU; disks are opened here, without following links, and given as
  * descriptors; what is not ours in libvirt is left alone.
  */
 #include <errno.h>
@@ -338,7 +338,7 @@ find_process (SpLibvirtMachine *machine, const Launch *launch, GError **error)
         "another container?");
     return FALSE;
   }
-  if (launch->guard == NULL || sp_libvirt_process_has_mapped (machine->pid, launch->guard))
+  if (launch->guard == NULL || sp_libvirt_process_is_guarded (machine->pid))
     return TRUE;
   g_set_error (error, SP_ERROR, SP_ERROR_REFUSED,
                "QEMU runs without the network guard, so that its guest could reach the host's "

@@ -26,6 +26,9 @@ class Ephemeral(Case):
         self.assertGreater(vault.verify()["entries"], 4)
         return agent
 
+    def use_again(self, vault):
+        self.assertEqual([item["name"] for item in vault.admin("secret", "list")["items"]], ["db"])
+
     def files(self, vault):
         return sorted(os.path.relpath(os.path.join(folder, name), vault.folder)
                       for folder, _, names in os.walk(vault.folder) for name in names)
@@ -55,6 +58,8 @@ class Ephemeral(Case):
         vault = self.ephemeral(PLAIN)
         self.use(vault)
         self.assertEqual(os.listdir(os.path.join(vault.folder, "state")), ["store-memory"])
+        self.assertEqual(vault.admin("config", "apply")["needs_restart"], [])
+        self.use_again(vault)
 
     def test_two_are_two(self):
         first, second = self.ephemeral(), self.ephemeral()

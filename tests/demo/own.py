@@ -42,7 +42,7 @@ def split(arguments):
     rest = arguments[arguments.index("--notify") + 1:]
     if not rest or rest[0].startswith("--"):
         raise Refused("--notify needs the path of a notifier, notify-NAME.so")
-    given = [argument for argument in rest[1:] if not argument.startswith("--")]
+    given = [argument for before, argument in zip(rest, rest[1:]) if not argument.startswith("--") and before != "--vm"]
     if any("=" not in argument for argument in given):
         raise Refused("after --notify PATH come options of the notifier, as OPTION=VALUE")
     return os.path.abspath(rest[0]), dict(argument.split("=", 1) for argument in given)

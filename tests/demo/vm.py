@@ -16,6 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "vm")]
 
 from show import EmulatedTelegram, Lines, OwnNotifier, Wrong, channel_of, check  # noqa: E402
+from vmlib import libvirtd  # noqa: E402
 from vmlib.world import World  # noqa: E402
 
 SECRET = "prod/db-password"
@@ -30,6 +31,11 @@ TRACE = "import ctypes,os,sys\nr=ctypes.CDLL(None,use_errno=True).ptrace(16,int(
         "print('attached' if r==0 else os.strerror(ctypes.get_errno()))"
 DIAL = "import socket,sys\ntry: socket.create_connection(('127.0.0.1',int(sys.argv[1])),2); print('connected')\n" \
        "except OSError as e: print(e.strerror or e)"
+
+
+def kind_of(arguments):
+    """The vm plugin of the host."""
+    return arguments[arguments.index("--vm") + 1] if "--vm" in arguments else "qemu"
 
 
 class Steps(threading.Thread):
@@ -63,7 +69,7 @@ class Demo:
         self.lines, self.channel = lines, channel_of(lines, arguments, on_host=True)
         emulated, own = isinstance(self.channel, EmulatedTelegram), isinstance(self.channel, OwnNotifier)
         real = None if emulated or own else (self.channel.token, self.channel.person)
-        self.world = World(telegram=emulated, real=real, say=lambda text: lines.step("host", text))
+        self.world = World(telegram=emulated, real=real, kind=kind_of(arguments), say=lambda text: lines.step("host", text))
         if emulated:
             self.channel.api = self.world.telegram
         if own:
@@ -220,8 +226,11 @@ class Demo:
 
 def main(arguments):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    lines, demo, why = Lines(), None, None
+    lines, demo, why, daemon = Lines(), None, None, None
     try:
+        if kind_of(arguments) == "libvirt":
+            lines.step("host", "a libvirt daemon of the demo's own is started, in a mount namespace")
+            daemon = libvirtd.private()
         demo = Demo(lines, arguments)
         demo.run()
     except (Wrong, AssertionError, OSError, EOFError, KeyError, ValueError, subprocess.SubprocessError,
@@ -232,6 +241,8 @@ def main(arguments):
     finally:
         if demo is not None:
             demo.stop()
+        if daemon is not None:
+            daemon.stop()
     print(f"demo: failed: {why}" if why else "\ndemo: ok")
     return 1 if why else 0
 

@@ -20,6 +20,7 @@ SECTIONS = """\
 plugin = exec
 where = host
 command = {python}, {program}, {room}
+socket = {room}/answer.sock
 
 [approver alice]
 desk = alice
@@ -84,11 +85,11 @@ class Hosted(unittest.TestCase):
         self.assertTrue(61184 <= uids.pop() <= 65519, uids)
         self.assertIsNotNone(self.host())
 
-    def test_2_nothing_of_it_is_in_the_machine(self):
+    def test_2_no_file_of_its_options_is_in_the_machine(self):
         disk = os.path.join(self.world.vault, "plugins.squashfs")
         listed = subprocess.run(["unsquashfs", "-l", disk], capture_output=True, check=True).stdout.decode()
         self.assertIn("store-sqlite.so", listed)
-        self.assertNotIn("notify-exec", listed)
+        self.assertNotIn("squashfs-root/files/", listed)
 
     def test_3_it_is_killed(self):
         first = self.host()
@@ -99,8 +100,8 @@ class Hosted(unittest.TestCase):
     def test_4_the_answer_comes_later(self):
         asked = self.agent.ask(SECRET, "later")
         told = until(lambda: [t for t in self.seen() if any(f["value"] == "later" for f in t["fields"])], "a notice", 60)[0]
-        self.world.must("--vault", self.world.vault + "/", "notify", "answer", told["id"], "deny", "--person", "alice",
-                        "--notifier", "desk")
+        self.assertEqual(told["socket"], self.room + "/answer.sock")
+        self.world.must("notify", "answer", told["id"], "deny", "--person", "alice", "--socket", told["socket"])
         until(lambda: self.agent.look(asked["id"])["status"] == "denied", "a denial", 60)
 
     def test_5_a_restart_of_the_vault(self):

@@ -53,7 +53,7 @@ class Guard(Case):
     def start_with(self, guard):
         plugins = self.path("plugins")
         os.mkdir(plugins, 0o755)
-        shutil.copy2(os.path.join(BUILD, "plugins", "vm-qemu.so"), plugins)
+        shutil.copy2(os.path.join(BUILD, "plugins", f"vm-{self.plugin}.so"), plugins)
         if guard is not None:
             shutil.copy2(guard, os.path.join(plugins, "secret-proxy-netguard.so"))
         driver = Driver(self, plugin_dir=plugins)

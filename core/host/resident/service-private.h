@@ -15,12 +15,11 @@ struct _SpService {
   SpPluginCatalog *catalog;
   char *own_config, *config_file; /* the vault's own; the one that was given, NULL: none */
   const char *built_in;
-  SpConfig *config;      /* the one that holds */
-  GPtrArray *configs;    /* SpConfig: that, and those of which parts run on until a restart */
-  SpConfigVault *vault;  /* what runs: of the config that holds, but for what needs a restart */
-  SpServiceApply *apply; /* a config is being applied; NULL: none */
-  /* Where the store is another one than the config says: the vault's, as long as this lives. */
-  SpConfigInstance own_store;
+  SpConfig *config;     /* the one that holds */
+  GPtrArray *configs;   /* SpConfig: that, and those of which parts run on until a restart */
+  SpConfigVault *vault; /* what runs: of the config that holds, but for what needs a restart */
+  SpConfigInstance own_store; /* its store, where that is another one than the config says */
+  SpServiceApply *apply;      /* a config is being applied; NULL: none */
   gboolean tls_required, tls_optional; /* the second: where the config does not say */
   SpHostKeys *keys;
   SpAnchor *anchor;

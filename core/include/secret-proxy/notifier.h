@@ -2,7 +2,8 @@
  *
  * This table is meant to be stable: a notifier built today loads in later cores.
  *
- * A notifier shows notices and carries answers back; it decides nothing.  The core checks who
+ * A notifier shows notices (an agent asks; a grant is open, and can be revoked; something to know, without
+ * choices) and carries answers back; it decides nothing.  The core checks who
  * answered, whether it still matters and whether it suffices, and says so in the reply.
  */
 #pragma once

@@ -143,7 +143,7 @@ typedef struct {
   /* The machine @id changed its state by itself: the core inspects it. */
   void (*vm_changed) (SpHost *host, const char *id);
 
-  /* A listed person asks something of the vault itself.  @command: "status", "pending", "grants", "lock";
+  /* A listed person asks something of the vault itself.  @command: "help", "status", "pending", "grants", "lock";
    * the core knows which there are.  @ret_text, if not NULL: what to tell that person, lines of plain text;
    * to be freed.  TAKEN: done; NOT_ALLOWED: not to this person; UNKNOWN: no such command; TRY_AGAIN. */
   SpAnswerResult (*command) (SpHost *host, const char *person, const char *command,

@@ -32,6 +32,7 @@ typedef struct {
   SpCheckRun run;
   SpCheckRun then; /* in a second process, with the same folder; NULL: there is none */
   guint32 flags;
+  guint rounds; /* how often all that, in the same folder, until it fails; 0: once */
 } SpCheckCase;
 
 typedef struct {
@@ -174,7 +175,9 @@ void sp_check_note_notice (SpCheckInstance *instance, const SpNotice *notice);
 
 /* ---- fill.c ---------------------------------------------------------------------------------------- */
 
-#define SP_CHECK_N_SHAPES 4u
+/* Four shapes of paths, first without and then with the secrets that need not be set. */
+#define SP_CHECK_N_PATHS 4u
+#define SP_CHECK_N_SHAPES (2 * SP_CHECK_N_PATHS)
 /* Values for the options of @module: a{ss}; secrets go into @secrets. */
 GVariant *sp_check_fill (SpCheck *check, const SpPluginModule *module, SpCheckFill fill,
                          guint shape, const char *name, GHashTable *secrets);

@@ -87,7 +87,7 @@ write_until_killed (SpCheck *check)
       break;
     /* Somewhere within the writes that follow. */
     if (number == 3)
-      sp_check_kill_soon (check, (guint) g_random_int_range (2, 25));
+      sp_check_kill_soon (check, (guint) g_random_int_range (1, 40));
   }
   if (fd >= 0)
     (void) close (fd);
@@ -196,7 +196,8 @@ static const SpCheckCase cases[] = {
             "one's name; return TRUE after fsync() only",
     .run = write_until_killed,
     .then = look_for_torn,
-    .flags = SP_CASE_KILLED },
+    .flags = SP_CASE_KILLED,
+    .rounds = 5 },
   { .name = "store/two-writers",
     .what = "two processes lose nothing of each other",
     .mend = "hold a lock on the files from start() to stop(), and let a second start() fail",

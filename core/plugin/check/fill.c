@@ -2,7 +2,8 @@
  *
  * A path is the one type where plausible has no one meaning: a file that is there, one that is not, a folder, a
  * program.  So there are four shapes, and which one an option starts with is read from its name and
- * help; the others are tried in turn by life/least-options.
+ * help; the others are tried in turn by life/least-options.  A secret may be required by what another
+ * option says, so all of that is tried with secrets, too.
  */
 #include "plugin/check/case.h"
 
@@ -42,7 +43,7 @@ first_shape (const SpOption *option)
 static char *
 make_path (const SpOption *option, guint shape, const char *folder)
 {
-  Shape kind = (Shape) (((guint) first_shape (option) + shape) % SP_CHECK_N_SHAPES);
+  Shape kind = (Shape) (((guint) first_shape (option) + shape) % SP_CHECK_N_PATHS);
   g_autofree char *name = g_strdup_printf ("%s-%u", option->key, (guint) kind);
   char *path = g_build_filename (folder, name, NULL);
 
@@ -88,7 +89,7 @@ make_value (const SpOption *option, guint shape, const char *folder)
     choices = g_strsplit (option->choices, "|", 2);
     return g_strdup (choices[0]);
   default:
-    return g_strdup (STRING);
+    return g_strdup (first_shape (option) == SHAPE_PROGRAM ? PROGRAM : STRING);
   }
 }
 
@@ -110,9 +111,10 @@ take_given_secrets (SpCheck *check, GHashTable *secrets)
 }
 
 static gboolean
-is_wanted (const SpOption *option, SpCheckFill fill)
+is_wanted (const SpOption *option, SpCheckFill fill, guint shape)
 {
-  return fill == SP_FILL_ALL || (option->flags & SP_OPTION_REQUIRED) != 0;
+  return fill == SP_FILL_ALL || (option->flags & SP_OPTION_REQUIRED) != 0 ||
+         (option->type == SP_OPTION_SECRET && shape >= SP_CHECK_N_PATHS);
 }
 
 GVariant *
@@ -132,7 +134,7 @@ sp_check_fill (SpCheck *check, const SpPluginModule *module, SpCheckFill fill, g
     const SpOption *option = &module->options[i];
     g_autofree char *value = NULL;
 
-    if (!is_wanted (option, fill))
+    if (!is_wanted (option, fill, shape))
       continue;
     if (option->type == SP_OPTION_SECRET) {
       if (!g_hash_table_contains (secrets, option->key))

@@ -26,32 +26,49 @@ try_shape (SpCheck *check, SpCheckFill fill, guint shape, GError **error)
   return sp_check_start (instance, SP_CHECK_USUAL_MS, error);
 }
 
+/* Does a value of this @type have to be made up? */
 static gboolean
-has_path (const SpPluginModule *module, SpCheckFill fill)
+has_type (const SpPluginModule *module, guint32 type, gboolean required_only)
 {
   for (gsize i = 0; i < module->n_options; i++)
-    if (module->options[i].type == SP_OPTION_PATH && module->options[i].fallback == NULL &&
-        (fill == SP_FILL_ALL || (module->options[i].flags & SP_OPTION_REQUIRED) != 0))
+    if (module->options[i].type == type && module->options[i].fallback == NULL &&
+        (!required_only || (module->options[i].flags & SP_OPTION_REQUIRED) != 0))
       return TRUE;
   return FALSE;
 }
 
-/* The first error counts: it is that of the most plausible value. */
+static gboolean
+is_worth_trying (SpCheck *check, SpCheckFill fill, guint shape)
+{
+  const SpPluginModule *module = sp_check_load (check);
+
+  if (shape == 0)
+    return TRUE;
+  if (!sp_check_is_made_up (check))
+    return FALSE;
+  if (shape % SP_CHECK_N_PATHS != 0 && !has_type (module, SP_OPTION_PATH, fill == SP_FILL_LEAST))
+    return FALSE;
+  return shape < SP_CHECK_N_PATHS ||
+         (fill == SP_FILL_LEAST && has_type (module, SP_OPTION_SECRET, FALSE));
+}
+
+/* The first error counts: it is that of the most plausible values. */
 static gboolean
 try_shapes (SpCheck *check, SpCheckFill fill, guint *ret_shape, GError **error)
 {
-  gboolean many = sp_check_is_made_up (check) && has_path (sp_check_load (check), fill);
   g_autoptr (GError) first = NULL;
 
-  for (*ret_shape = 0; *ret_shape < (many ? SP_CHECK_N_SHAPES : 1); (*ret_shape)++) {
+  for (guint shape = 0; shape < SP_CHECK_N_SHAPES; shape++) {
     g_autoptr (GError) why = NULL;
 
-    if (try_shape (check, fill, *ret_shape, &why))
+    if (!is_worth_trying (check, fill, shape))
+      continue;
+    *ret_shape = shape;
+    if (try_shape (check, fill, shape, &why))
       return TRUE;
     if (first == NULL)
       first = g_steal_pointer (&why);
   }
-  *ret_shape = 0;
   g_propagate_error (error, g_steal_pointer (&first));
   return FALSE;
 }

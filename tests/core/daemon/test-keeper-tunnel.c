@@ -39,6 +39,15 @@ hear (SpRpcMessage *message, gpointer data)
   return TRUE;
 }
 
+static void
+on_process_ended (const SpPluginClient *client, gpointer data)
+{
+  Fixture *fixture = data;
+
+  g_assert_true (client == fixture->client);
+  fixture->n_ended++;
+}
+
 static const char *
 run_of (const SpRpcMessage *message)
 {
@@ -88,12 +97,6 @@ kill_process (SpPluginClient *client, gpointer data)
 }
 
 static void
-count_end (const SpPluginClient *client, gpointer data)
-{
-  ((Fixture *) data)->n_ended++;
-}
-
-static void
 set_up (Fixture *fixture, gconstpointer data)
 {
   static const SpPluginEvents events = { .want_process = want_process,
@@ -101,7 +104,7 @@ set_up (Fixture *fixture, gconstpointer data)
   const SpPluginSetup setup = { .kind = SP_KIND_NOTIFIER, .instance = "desk", .path = "/none" };
 
   fixture->heard = g_ptr_array_new_with_free_func ((GDestroyNotify) sp_rpc_message_free);
-  fixture->tunnels = sp_keeper_tunnels_new (hear, count_end, fixture);
+  fixture->tunnels = sp_keeper_tunnels_new (hear, on_process_ended, fixture);
   fixture->client = sp_plugin_client_new (&setup, &events, fixture);
 }
 
@@ -250,6 +253,20 @@ test_refusal_says_why (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_ending (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *run = start (fixture);
+  g_autoptr (SpRpcMessage) ended = NULL;
+
+  sp_keeper_tunnels_end (fixture->tunnels, fixture->client);
+  ended = expect (fixture, "plugin.end");
+  g_assert_cmpstr (run_of (ended), ==, run);
+  g_assert_cmpuint (fixture->n_ended, ==, 0);
+  say (fixture, "plugin.end", run, NULL, 0, NULL);
+  g_assert_cmpuint (fixture->n_ended, ==, 1);
+}
+
+static void
 test_letting_go (Fixture *fixture, gconstpointer data)
 {
   g_autofree char *run = start (fixture);
@@ -258,24 +275,6 @@ test_letting_go (Fixture *fixture, gconstpointer data)
   sp_keeper_tunnels_forget (fixture->tunnels, fixture->client);
   ended = expect (fixture, "plugin.end");
   g_assert_cmpstr (run_of (ended), ==, run);
-}
-
-/* As it is done where a notifier is exchanged for one of another config. */
-static void
-test_one_that_is_exchanged_ends_first (Fixture *fixture, gconstpointer data)
-{
-  g_autofree char *run = start (fixture), *again = NULL;
-  g_autoptr (SpRpcMessage) ended = NULL;
-
-  sp_plugin_client_suspend (fixture->client);
-  sp_keeper_tunnels_end (fixture->tunnels, fixture->client);
-  ended = expect (fixture, "plugin.end");
-  g_assert_cmpstr (run_of (ended), ==, run);
-  g_assert_cmpuint (fixture->n_ended, ==, 0);
-  say (fixture, "plugin.end", run, NULL, 0, "its process has ended with status 0");
-  g_assert_cmpuint (fixture->n_ended, ==, 1);
-  sp_plugin_client_resume (fixture->client);
-  again = start (fixture);
 }
 
 #define ADD(name, test) g_test_add ("/keeper-tunnel/" name, Fixture, NULL, set_up, test, tear_down)
@@ -293,7 +292,7 @@ main (int argc, char **argv)
   ADD ("without-a-host-it-is-down", test_no_host);
   ADD ("a-host-that-does-not-answer-is-not-waited-for", test_host_that_does_not_answer);
   ADD ("a-refusal-says-why", test_refusal_says_why);
+  ADD ("one-that-is-ended-is-waited-for", test_ending);
   ADD ("one-that-is-let-go-is-ended", test_letting_go);
-  ADD ("one-that-is-exchanged-ends-first", test_one_that_is_exchanged_ends_first);
   return g_test_run ();
 }

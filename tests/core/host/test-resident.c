@@ -21,8 +21,7 @@ typedef struct {
   SpRpc *keeper;
   char *host_session;  /* the newest that the keeper has heard of */
   GPtrArray *requests; /* SpRpcMessage: what the keeper was asked */
-  guint n_unlocked, n_refused, n_gone;
-  GPtrArray *plugin; /* methods of "plugin.…" that were passed on */
+  guint n_unlocked, n_refused;
   SpProblemCode refused;
 } Fixture;
 
@@ -57,8 +56,6 @@ on_keeper_message (SpRpc *rpc, SpRpcMessage *message, gpointer data)
     g_ptr_array_add (fixture->requests, message_take (message));
     return;
   }
-  if (g_str_has_prefix (message->method, "plugin."))
-    return;
   g_assert_cmpstr (message->method, ==, "hello");
   g_free (fixture->host_session);
   fixture->host_session =
@@ -229,32 +226,17 @@ ownership (gpointer data, GError **error)
 }
 
 static void
-on_plugin (const SpRpcMessage *message, gpointer data)
-{
-  g_ptr_array_add (((Fixture *) data)->plugin, g_strdup (message->method));
-}
-
-static void
-on_keeper_gone (gpointer data)
-{
-  ((Fixture *) data)->n_gone++;
-}
-
-static void
 set_up (Fixture *fixture, gconstpointer data)
 {
   static const SpResidentEvents events = { .unlock_message = unlock_message,
                                            .unlocked = on_unlocked,
                                            .refused = on_refused,
                                            .endpoint = endpoint,
-                                           .ownership = ownership,
-                                           .plugin = on_plugin,
-                                           .keeper_gone = on_keeper_gone };
+                                           .ownership = ownership };
 
   folder_set_up (&fixture->folder, NULL);
   fixture->anchor = sp_anchor_open (fixture->folder.fd, NULL);
   fixture->requests = g_ptr_array_new_with_free_func ((GDestroyNotify) sp_rpc_message_free);
-  fixture->plugin = g_ptr_array_new_with_free_func (g_free);
   fixture->resident = sp_resident_new (&events, fixture->anchor, fixture);
   attach (fixture);
 }
@@ -266,7 +248,6 @@ tear_down (Fixture *fixture, gconstpointer data)
   sp_anchor_free (fixture->anchor);
   sp_rpc_unref (fixture->keeper);
   g_ptr_array_unref (fixture->requests);
-  g_ptr_array_unref (fixture->plugin);
   g_free (fixture->host_session);
   folder_tear_down (&fixture->folder, NULL);
 }
@@ -497,47 +478,6 @@ test_anchor (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (head, ==, "22");
 }
 
-/* ---- processes for the keeper --------------------------------------------------------------------------------- */
-
-static void
-test_plugin_messages (Fixture *fixture, gconstpointer data)
-{
-  keeper_notify (fixture, "plugin.start", "first", 0, NULL);
-  keeper_notify (fixture, "hello", "first", 0, NULL);
-  keeper_notify (fixture, "plugin.kill", "other", 0, NULL);
-  keeper_notify (fixture, "plugin.data", "first", 0, NULL);
-  WAIT_UNTIL (fixture->plugin->len > 0);
-  g_assert_cmpstr (g_ptr_array_index (fixture->plugin, 0), ==, "plugin.data");
-  g_assert_cmpuint (fixture->plugin->len, ==, 1);
-}
-
-static void
-test_keeper_gone (Fixture *fixture, gconstpointer data)
-{
-  guint before;
-
-  unlock (fixture, "first");
-  before = fixture->n_gone;
-  unlock (fixture, "second");
-  g_assert_cmpuint (fixture->n_gone, ==, before + 1);
-  sp_rpc_close (fixture->keeper);
-  WAIT_UNTIL (fixture->n_gone == before + 2);
-}
-
-static void
-test_notify (Fixture *fixture, gconstpointer data)
-{
-  g_autoptr (SpRpcMessage) message = sp_rpc_message_new (NULL, "plugin.end");
-  JsonObject *params = json_node_get_object (message->params);
-
-  sp_resident_notify (fixture->resident, message);
-  unlock (fixture, "first");
-  g_assert_cmpstr (json_object_get_string_member (params, "session"), ==, fixture->host_session);
-  sp_resident_detach (fixture->resident);
-  /* Nobody to hear it is no error. */
-  sp_resident_notify (fixture->resident, message);
-}
-
 static void
 test_socket (Fixture *fixture, gconstpointer data)
 {
@@ -590,10 +530,6 @@ main (int argc, char **argv)
   ADD ("/resident/client-that-leaves-is-forgotten", test_client_leaves);
   ADD ("/resident/one-client-too-many-is-turned-away", test_too_many_clients);
   ADD ("/resident/anchor-follows-this-session-only", test_anchor);
-  ADD ("/resident/what-is-said-of-plugins-is-passed-on-from-this-session-only",
-       test_plugin_messages);
-  ADD ("/resident/the-end-of-a-keeper-is-told", test_keeper_gone);
-  ADD ("/resident/notifications-carry-our-session", test_notify);
   ADD ("/resident/socket-is-private-and-one-process-holds-it", test_socket);
   return g_test_run ();
 }

@@ -239,6 +239,35 @@ test_store_fails (void)
   g_assert_cmpuint (test_ports_count (test->ports, "infos"), ==, 0);
 }
 
+/* A notifier that never comes back keeps some of them standing; it does not keep new ones away. */
+static void
+test_old_ones_make_room (void)
+{
+  g_autofree char *token = NULL;
+  g_autoptr (TestVault) test = start (&token);
+
+  test->ports->fail_notices = G_MAXUINT;
+  test->ports->notice_error = SP_ERROR_UNAVAILABLE;
+  for (guint i = 0; i < 40; i++) {
+    g_autofree char *what = g_strdup_printf ("alarm %u", i);
+
+    if (i % 4 == 0)
+      test_clock_advance (&test->clock, HOUR);
+    sp_vault_alarm (test->vault, "tg", what);
+    sp_vault_tick (test->vault);
+    test_drain ();
+    g_assert_cmpuint (test_ports_count (test->ports, "infos"), <=, 16);
+  }
+  test->ports->fail_notices = 0;
+  test_clock_advance (&test->clock, 60);
+  sp_vault_tick (test->vault);
+  test_drain ();
+  g_assert_cmpstr (
+      test_notice_field (test_ports_last (test->ports, "mail", FROM_TG, FALSE), "What", NULL), ==,
+      "alarm 39");
+  g_assert_cmpuint (test_ports_count (test->ports, "infos"), ==, 4);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -253,5 +282,6 @@ main (int argc, char **argv)
   g_test_add_func ("/vault/alarm/wrong-code", test_wrong_code);
   g_test_add_func ("/vault/alarm/asks-go-first", test_asks_go_first);
   g_test_add_func ("/vault/alarm/store-fails", test_store_fails);
+  g_test_add_func ("/vault/alarm/old-ones-make-room", test_old_ones_make_room);
   return g_test_run ();
 }

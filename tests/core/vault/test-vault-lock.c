@@ -202,8 +202,7 @@ test_after_a_restart (void)
   g_autoptr (TestVault) test = test_vault_new ();
   g_autofree char *token = test_vault_start (test);
   g_autofree char *grant = test_approved (test, token, "db", 3600);
-  g_autofree char *params = g_strdup_printf ("{\"id\":\"%s\"}", grant);
-  g_autoptr (TestReply) made = NULL, revoke = NULL;
+  g_autoptr (TestReply) made = NULL, clear = NULL;
 
   test_drain ();
   /* The lock is written, but the end of the grant is not. */
@@ -211,8 +210,8 @@ test_after_a_restart (void)
   test_ports_fail_writes (test->ports, TEST_FAULT_NO_EFFECT, 1);
   test_drain ();
   assert_get (test, token, grant, "approved");
-  revoke = test_admin (test, "lock.clear", "{}");
-  test_assert_problem (revoke, SP_PROBLEM_CONFLICT);
+  clear = test_admin (test, "lock.clear", "{}");
+  test_assert_problem (clear, SP_PROBLEM_CONFLICT);
   test_vault_reopen (test);
   g_assert_true (sp_vault_is_locked (test->vault));
   settle_down (test);
@@ -267,7 +266,30 @@ test_at_once (void)
   assert_get (test, token, pending->id, "cancelled");
 }
 
-/* A row that an earlier version wrote has no lock; one that has it is refused by an earlier version. */
+/* An administrator unlocks in the moment that somebody locks: the lock wins, as it was asked for later. */
+static void
+test_lock_while_unlocking (void)
+{
+  g_autoptr (TestVault) test = test_vault_new ();
+  g_autofree char *token = test_vault_start (test);
+  g_autoptr (TestReply) clear = test_reply_new (), made = NULL;
+  g_autoptr (JsonObject) none = json_object_new ();
+  SpAnswerResult result;
+
+  test_reply_free (test_admin (test, "lock.set", "{}"));
+  test_drain ();
+  g_assert_true (sp_vault_admin (test->vault, "lock.clear", none, NULL, test_reply_take, clear));
+  result = test_command (test, "11", "lock", NULL);
+  g_assert_cmpint (result, ==, SP_ANSWER_TAKEN);
+  test_reply_wait (clear);
+  g_assert_true (sp_vault_is_locked (test->vault));
+  made = test_create (test, token, "db");
+  test_assert_problem (made, SP_PROBLEM_LOCKED);
+  test_vault_reopen (test);
+  g_assert_true (sp_vault_is_locked (test->vault));
+}
+
+/* Nor can the store bring the vault back to where it was not locked. */
 static void
 test_lock_row (void)
 {
@@ -298,6 +320,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vault/lock/after-a-restart", test_after_a_restart);
   g_test_add_func ("/vault/lock/not-written", test_not_written);
   g_test_add_func ("/vault/lock/at-once", test_at_once);
+  g_test_add_func ("/vault/lock/while-unlocking", test_lock_while_unlocking);
   g_test_add_func ("/vault/lock/cannot-be-taken-out-of-the-store", test_lock_row);
   return g_test_run ();
 }

@@ -213,6 +213,28 @@ test_shown_again (void)
   g_assert_cmpuint (test_ports_n_notices (test->ports, FALSE), ==, before + 1);
 }
 
+/* A call to it is on its way when it goes, and there is more that it was to be told. */
+static void
+test_gone_while_told (void)
+{
+  g_autoptr (TestVault) test = test_vault_new ();
+  g_autofree char *token = NULL;
+
+  test->second_notifier = TRUE;
+  token = test_vault_start (test);
+  g_assert_nonnull (token);
+  for (guint i = 0; i < 3; i++) {
+    g_autofree char *what = g_strdup_printf ("alarm %u", i);
+
+    sp_vault_alarm (test->vault, "tg", what);
+  }
+  test->second_notifier = FALSE;
+  apply (test, test_vault_settings (test));
+  test_drain ();
+  g_assert_cmpuint (test_ports_n (test->ports, "mail", "Alarm from notifier tg", FALSE), ==, 1);
+  g_assert_cmpuint (test_ports_count (test->ports, "infos"), ==, 0);
+}
+
 static void
 take_answer (SpAnswerResult result, const char *sentence, gpointer data)
 {
@@ -338,6 +360,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vault/reconfigure/quorum-approves-nothing-by-itself", test_quorum);
   g_test_add_func ("/vault/reconfigure/notifiers", test_notifiers);
   g_test_add_func ("/vault/reconfigure/shown-again", test_shown_again);
+  g_test_add_func ("/vault/reconfigure/gone-while-told", test_gone_while_told);
   g_test_add_func ("/vault/reconfigure/nobody-decides-while-on-the-way-out", test_on_its_way);
   g_test_add_func ("/vault/reconfigure/store-fails", test_store_fails);
   g_test_add_func ("/vault/can-ask/critical", test_critical);

@@ -319,6 +319,25 @@ test_pending_limit (void)
   test_assert_ok (four);
 }
 
+/* Whoever is refused hears whose limit it was. */
+static void
+test_pending_limit_of_all (void)
+{
+  g_autoptr (TestVault) test = test_vault_new ();
+  g_autofree char *token = test_vault_start (test);
+  g_autofree char *other = test_add_agent (test, "b");
+  g_autoptr (TestReply) refused = NULL;
+
+  for (guint i = 0; i < 512; i++) {
+    g_autoptr (TestReply) made = test_create (test, token, "db");
+
+    test_assert_ok (made);
+  }
+  refused = test_create (test, other, "db");
+  test_assert_problem (refused, SP_PROBLEM_RATE_LIMITED);
+  g_assert_nonnull (strstr (refused->error->message, "512 requests wait"));
+}
+
 static void
 test_no_notifier_works (void)
 {
@@ -396,6 +415,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vault/limits/allow-list-shortened", test_allow_list_shortened);
   g_test_add_func ("/vault/limits/rate", test_rate_limit);
   g_test_add_func ("/vault/limits/pending", test_pending_limit);
+  g_test_add_func ("/vault/limits/pending-of-all", test_pending_limit_of_all);
   g_test_add_func ("/vault/limits/no-notifier-works", test_no_notifier_works);
   g_test_add_func ("/vault/limits/list-fits-a-line", test_list_fits_a_line);
   g_test_add_func ("/vault/wait/for-a-decision", test_wait_for_a_decision);

@@ -150,6 +150,17 @@ class Thieves(Scenario):
         self.assertIsNone(bench.wait("broken", 2)["why"])
         self.assertEqual(len(bench.all("alarm")), 1)
 
+    def test_our_own_closing_is_no_change_of_somebody_else(self):
+        bench = self.bench(people=[str(OWNER), str(BOB)])
+        bench.post()
+        card = self.card()
+        self.api.fault("editMessageText", 500, times=None, match={"chat_id": BOB})
+        self.assertFalse(bench.settle(deadline_ms=1500)["ok"])
+        self.api.wait_edit(OWNER, card["message_id"], {"no_keyboard": True})
+        query = self.api.tap(OWNER, card["message_id"], data=card["keyboard"][0][0]["callback_data"])
+        self.assertIn("already", self.toast(query)["text"])
+        self.assertFalse(bench.all("answer") + bench.all("alarm") + bench.all("broken"))
+
     def test_buttons_under_the_same_text(self):
         bench = self.bench()
         bench.post()

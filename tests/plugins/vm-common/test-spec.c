@@ -49,6 +49,11 @@ test_names_with_a_meaning_are_refused (void)
   spec.mac = "52:54:00:12:34:56,x";
   assert_refused (&spec, "no MAC address");
   spec = usual_spec (SP_VM_OWNED);
+  spec.network = SP_VM_NETWORK_NAMED;
+  spec.n_forwards = 0;
+  spec.bridge = "a network";
+  assert_refused (&spec, "name of the network");
+  spec = usual_spec (SP_VM_OWNED);
   spec.network = SP_VM_NETWORK_BRIDGE;
   spec.n_forwards = 0;
   spec.bridge = "br0,script=/x";

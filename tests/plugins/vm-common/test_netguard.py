@@ -10,6 +10,7 @@ import unittest
 
 GUARD_FD = 9
 RULES = "SECRET_PROXY_NETGUARD"
+SHOW = "SECRET_PROXY_NETGUARD_SHOW"
 
 
 def attempt(call):
@@ -93,6 +94,13 @@ class Netguard(unittest.TestCase):
         through = {k for k, v in out.items() if v == "through"}
         self.assertLessEqual({"tcp 127.0.0.1", "udp sendto", "udp sendmsg", "udp connect", "dns", "unix", "pair"}, through)
         self.assertEqual(out["other dns"], "ECONNREFUSED")
+
+    def test_it_can_be_seen_from_outside_where_it_has_no_descriptor(self):
+        environment = {"PATH": os.environ["PATH"], "LD_PRELOAD": os.environ["SP_NETGUARD"], SHOW: "1"}
+        look = ("import os\nfor n in os.listdir('/proc/self/fd'):\n"
+                "    if os.path.lexists('/proc/self/fd/' + n): print(os.readlink('/proc/self/fd/' + n))")
+        done = subprocess.run([sys.executable, "-c", look], env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        self.assertIn("/memfd:secret-proxy-netguard (deleted)", done.stdout.splitlines())
 
     def test_without_rules_everything_is_refused(self):
         _, _, out = self.run_guarded(None)

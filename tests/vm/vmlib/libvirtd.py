@@ -21,7 +21,7 @@ SYSTEM = "qemu:///system"
 DAEMON = "/usr/sbin/libvirtd"
 OWN = ("/etc/libvirt", "/run/libvirt", "/var/cache/libvirt", "/var/lib/libvirt", "/var/log/libvirt")
 # As Debian's packages make them.
-FOLDERS = ("/var/cache/libvirt/qemu", "/var/lib/libvirt/boot", "/var/lib/libvirt/qemu", "/var/log/libvirt/qemu")
+FOLDERS = ("/var/cache/libvirt/qemu", "/var/lib/libvirt/boot", "/var/lib/libvirt/dnsmasq", "/var/lib/libvirt/qemu", "/var/log/libvirt/qemu")
 SETTINGS = {
     "libvirtd.conf": 'unix_sock_group = "root"\nunix_sock_rw_perms = "0700"\nauth_unix_rw = "none"\n',
     # Without virtlogd.
@@ -54,13 +54,30 @@ def _make_kvm():
     _mount("--bind", node, "/dev/kvm")
 
 
-def _move():
+def move(*folders):
+    """Into a mount namespace where these folders are empty ones."""
     if LIBC.unshare(CLONE_NEWNS) != 0:
         raise OSError(ctypes.get_errno(), "no mount namespace")
     _mount("--make-rprivate", "/")
-    for folder in OWN:
+    for folder in folders:
         os.makedirs(folder, exist_ok=True)
         _mount("-t", "tmpfs", "-o", "mode=0755", "none", folder)
+
+
+def add_user(number, home, folder):
+    """Records of a user without them, for who looks from this namespace; libvirt asks for them."""
+    for name, line in (("passwd", f"sp-test:x:{number}:{number}::{home}:/bin/sh"), ("group", f"sp-test:x:{number}:")):
+        with open("/etc/" + name, encoding="utf-8") as file:
+            text = file.read()
+        path = os.path.join(folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"{text}{line}\n")
+        os.chmod(path, 0o644)
+        _mount("--bind", path, "/etc/" + name)
+
+
+def _move():
+    move(*OWN)
     for folder in FOLDERS:
         os.mkdir(folder, 0o755)
     user = pwd.getpwnam("libvirt-qemu").pw_uid

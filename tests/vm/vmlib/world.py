@@ -33,13 +33,13 @@ LOOPBACK_SEEN = "10.0.2.2"
 
 CONFIG = """\
 [vault default]
-vm = qemu
+vm = {kind}
 store = sqlite
 {notify}listen = {listen}
 allow-emulation = yes
 {vault}
-[vm qemu]
-plugin = qemu
+[vm {kind}]
+plugin = {kind}
 memory = {memory}
 {vm}
 {telegram}
@@ -95,9 +95,9 @@ class Done:
 
 class World:
     # pylint: disable=too-many-instance-attributes
-    def __init__(self, telegram=True, memory="128M", say=lambda text: None, real=None, reach=(), **more):
+    def __init__(self, telegram=True, memory="128M", say=lambda text: None, real=None, reach=(), kind="qemu", **more):
         """`telegram`: with an emulated one; `real`: (token, person) of the real one instead; `reach`: the
-        words in front of all that the agent runs."""
+        words in front of all that the agent runs; `kind`: the vm plugin of the host."""
         # First, as it may take long or fail, and nothing is there yet.
         self.image_folder = image(say)
         self.home = tempfile.mkdtemp(prefix="sp-test-", dir=ROOM)
@@ -106,7 +106,7 @@ class World:
         self.staging = os.path.join(self.agent_home, "staging")
         self.port, self.user, self.reach = free_port(), AGENT_USER, list(reach)
         self.more, self.memory = more, memory
-        self.real = real
+        self.real, self.kind = real, kind
         self.telegram = None
         try:
             self._make(telegram and not real)
@@ -153,7 +153,7 @@ class World:
     def configure(self, **more):
         more = {**self.more, **more}
         fields = {"listen": f"127.0.0.1:{self.port}", "staging": self.staging, "memory": self.memory, "exec": "", "vault": "", "vm": "",
-                  "source": "", "notify": "", "telegram": "", **more}
+                  "kind": self.kind, "source": "", "notify": "", "telegram": "", **more}
         if self.telegram:
             fields["vm"] += f"host-loopback = {self.telegram.port}\n"
             base = EMULATED.format(host=LOOPBACK_SEEN, port=self.telegram.port, ca=self.tls[0])
