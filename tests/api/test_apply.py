@@ -160,6 +160,20 @@ class Applied(ApplyCase):
         again = self.a.ask("db")
         self.wait_status(again["id"], "approved")
 
+    def test_one_on_the_host(self):
+        """Added, changed and removed: its options are the host's alone, and the vault sees that they change."""
+        self.add_honest("where = host\n")
+        self.assertEqual(self.apply()["changes"], ["notify auto added", "approver bob added"])
+        self.wait_status(self.a.ask("db")["id"], "approved")
+        self.sections = self.sections.replace("where = host\n", "where = host\ninterval = 3s\n")
+        self.assertEqual(self.apply()["changes"], ["notify auto: interval"])
+        until(lambda: self.plugins()["auto"]["state"] == "ready", "the changed one", 20)
+        self.wait_status(self.a.ask("db")["id"], "approved")
+        until(lambda: "every 3000 ms" in self.v.log(), "that it has its new option")
+        self.notify, self.sections = "telegram", ""
+        del self.people["bob"]
+        self.assertEqual(self.apply()["changes"], ["notify auto removed", "approver bob removed"])
+
     def test_it_holds_for_the_next_keeper_and_the_next_start(self):
         self.add_honest()
         self.apply()
