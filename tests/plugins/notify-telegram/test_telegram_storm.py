@@ -63,7 +63,10 @@ class Turns(Storm):
         self.assertEqual(counts, sorted(counts, reverse=True))
         self.assertEqual(self.shown(), [])
         cards = [m for m in self.api.messages(OWNER) if "Denied" in m["text"]]
-        self.assertEqual([re.search("Denied (k..)", m["text"])[1] for m in cards], keys)
+        order = [re.search("Denied (k..)", m["text"])[1] for m in cards]
+        self.assertEqual(sorted(order), keys)
+        # One that the service was slow to take may be overtaken by the next ones.
+        self.assertLessEqual(max(abs(order.index(key) - place) for place, key in enumerate(keys)), 3, order)
         sends = [e["mono"] for e in self.api.log("sendMessage")]
         self.assertTrue(all(b - a > 0.95 for a, b in zip(sends, sends[1:])), sends)
 
