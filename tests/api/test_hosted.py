@@ -111,6 +111,18 @@ class HostCase(Case):
             file.write(word)
         os.chmod(path, 0o666)
 
+    def hanging(self):
+        try:
+            with open(os.path.join(self.room, "hanging"), encoding="ascii") as file:
+                return [int(line) for line in file]
+        except FileNotFoundError:
+            return []
+
+    def kill_hanging(self):
+        for pid in self.hanging():
+            if self.program in processes.arguments(pid):
+                os.kill(pid, signal.SIGKILL)
+
     def notifier(self):
         return next(p for p in self.v.admin("status")["plugins"] if p["kind"] == "notify")
 
@@ -224,13 +236,6 @@ class Answers(HostCase):
         self.assertIn(told["pid"], self.hanging())
         self.assertEqual(self.wait_seen(1, "settle")["outcome"]["kind"], "denied")
 
-    def hanging(self):
-        try:
-            with open(os.path.join(self.room, "hanging"), encoding="ascii") as file:
-                return [int(line) for line in file]
-        except FileNotFoundError:
-            return []
-
     def test_nothing_runs_on(self):
         self.begin("hang")
         self.agent.ask("db")
@@ -338,9 +343,12 @@ class Later(HostCase):
 
 class Ends(HostCase):
     def test_the_notifier_is_killed(self):
+        """With it goes its program; what that has forked off is nobody's, and ended here."""
         self.begin("hang")
+        self.addCleanup(self.kill_hanging)
         asked = self.agent.ask("db")
         self.wait_seen()
+        until(lambda: len(self.hanging()) == 2, "two that hang")
         first = self.host()
         self.mode("approve")
         os.kill(first, signal.SIGKILL)
