@@ -68,10 +68,6 @@ class Setup(unittest.TestCase):
                     file.write(whole[:length])
                 self.assert_fails(check(path), "file/elf", "mend: ")
 
-    def test_no_file(self):
-        verdict = check(os.path.join(self.folder, "notify-absent.so"))
-        self.assert_fails(verdict, "file/trusted", "notify-absent.so: No such file")
-
     def test_a_name_that_is_none(self):
         verdict = check(self.put("my.so", copy=bad("notify-honest")))
         self.assert_fails(verdict, "file/name", "my.so is not named KIND-NAME.so", "notify-NAME.so")
