@@ -397,6 +397,9 @@ sp_plugin_client_resume (SpPluginClient *client)
 {
   client->suspended = FALSE;
   client->backoff_ms = BACKOFF_MIN_MS;
+  /* One that can't be opened as is known already has nothing to open. */
+  if (client->path == NULL)
+    return;
   /* Otherwise the end of the process is still to come, and it is asked for then. */
   if (client->phase == SP_CLIENT_IDLE && client->timer == NULL)
     client->timer = sp_client_timer (client, 0, on_ask, client);
