@@ -47,6 +47,7 @@ sp_service_unlock_of (const SpService *service, const SpConfig *config, const Sp
     .vault = vault,
     .keys = service->keys,
     .anchor = service->anchor,
+    .marks_key = service->marks_key,
     .plugin_dir = service->plugin_dir,
     .map = service->backend.map,
     .map_data = service->data,

@@ -22,6 +22,7 @@ struct _SpService {
   SpServiceApply *apply;      /* a config is being applied; NULL: none */
   gboolean tls_required, tls_optional; /* the second: where the config does not say */
   SpHostKeys *keys;
+  SpSecret *marks_key; /* unlock.h; a vault does not outlive this process */
   SpAnchor *anchor;
   SpResident *resident;
   SpNotifiers *notifiers; /* those with `where = host` */

@@ -22,6 +22,7 @@
 #define CONFIG "secret-proxy.conf"
 #define FIRST_BACKOFF_MS 100u
 #define LAST_BACKOFF_MS 5000u
+#define MARKS_KEY_LENGTH 32u
 #define HEALTHY_US (60 * G_USEC_PER_SEC)
 
 void
@@ -34,6 +35,7 @@ sp_service_free (SpService *service)
   sp_notifiers_free (service->notifiers);
   sp_anchor_free (service->anchor);
   sp_host_keys_free (service->keys);
+  g_clear_pointer (&service->marks_key, sp_secret_unref);
   g_clear_pointer (&service->apply, sp_service_apply_free);
   sp_config_vault_free (service->vault);
   g_clear_pointer (&service->configs, g_ptr_array_unref);
@@ -143,6 +145,7 @@ open_keys (SpService *service, gboolean make, GError **error)
                        : sp_host_keys_read (service->folder, master_key, error);
   if (service->keys == NULL)
     return FALSE;
+  service->marks_key = sp_secret_new_random (MARKS_KEY_LENGTH);
   service->anchor = sp_anchor_open (service->folder, error);
   return service->anchor != NULL;
 }
