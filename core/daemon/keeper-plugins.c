@@ -124,13 +124,15 @@ state_changed (SpPluginClient *client, gpointer data)
   SpKeeper *keeper = plugin->keeper;
   const char *why = sp_plugin_client_why (client);
   SpPluginState state = sp_plugin_client_state (client);
+  gboolean can_work = sp_plugin_client_can_work (client);
 
-  if (why != NULL)
+  /* What failed is in the log once for each request. */
+  if (why != NULL && !can_work)
     g_message ("%s %s: %s", plugin->slot == SP_SLOT_STORE ? "store" : "notify",
                sp_plugin_client_instance (client), why);
   if (plugin->slot == SP_SLOT_STORE)
     sp_keeper_store_changed (keeper);
-  else if (keeper->unlocked && state == SP_PLUGIN_READY)
+  else if (keeper->unlocked && can_work)
     sp_vault_notify (keeper->vault);
   else if (keeper->unlocked && (state == SP_PLUGIN_TROUBLED || state == SP_PLUGIN_FAILED))
     sp_vault_trouble (keeper->vault, sp_plugin_client_instance (client), why);
@@ -314,7 +316,8 @@ sp_keeper_plugin_usable (const SpKeeperPlugin *plugin)
   SpPluginState state = sp_plugin_client_state (plugin->client);
   gint64 down_us = g_get_real_time () - sp_plugin_client_since (plugin->client);
 
-  return state == SP_PLUGIN_READY || (state == SP_PLUGIN_DOWN && down_us < START_US);
+  return sp_plugin_client_can_work (plugin->client) ||
+         (state == SP_PLUGIN_DOWN && down_us < START_US);
 }
 
 static gboolean

@@ -68,6 +68,9 @@ struct _SpPluginClient {
 
   SpPluginState state;
   char *trouble; /* what the running plugin says with broken(); NULL: nothing */
+  char *failing; /* why its last post() or settle() failed, also over processes; NULL: it did not */
+  guint failing_in; /* which of the two; SpPluginCall */
+  gboolean fell;    /* the process ended in that call; how is still to be heard */
   char *why;
   gint64 since;
 

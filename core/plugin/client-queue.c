@@ -46,16 +46,39 @@ on_expiry (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* A notifier need not call broken(): that nothing gets through shows all the same, and until it does.
+ * REFUSED is about one notice only. */
+static void
+note_end (SpPluginClient *client, guint method, const GError *error, const char *why)
+{
+  gboolean is_notifiers = method == SP_PLUGIN_POST || method == SP_PLUGIN_SETTLE;
+
+  if (!is_notifiers || client->phase != SP_CLIENT_SERVING ||
+      g_error_matches (error, SP_ERROR, SP_ERROR_REFUSED))
+    return;
+  if (error == NULL && client->failing_in != method)
+    return;
+  g_free (client->failing);
+  client->failing = g_strdup (why);
+  client->failing_in = method;
+  client->fell = !sp_link_is_open (client->link);
+  if (!client->fell)
+    sp_client_update_health (client);
+}
+
 static void
 on_call_done (GVariant *reply, GBytes *blob, const GError *error, gpointer data)
 {
+  static const char overran[] = "it overran a deadline and was ended";
   g_autoptr (SpClientRef) client = data;
   SpClientCall *call = g_steal_pointer (&client->current);
-
   /* Not an error of the call: the plugin host itself overran, so it must go. */
-  if (error != NULL && g_error_matches (error, SP_PROBLEM, SP_PROBLEM_TIMED_OUT) &&
-      client->phase == SP_CLIENT_SERVING)
-    sp_client_bring_down (client, SP_PLUGIN_DOWN, "it overran a deadline and was ended");
+  gboolean late = g_error_matches (error, SP_PROBLEM, SP_PROBLEM_TIMED_OUT) &&
+                  client->phase == SP_CLIENT_SERVING;
+
+  note_end (client, call->method, error, late ? overran : error ? error->message : NULL);
+  if (late)
+    sp_client_bring_down (client, SP_PLUGIN_DOWN, overran);
   finish_call (call, reply, error);
   sp_client_pump (client);
 }

@@ -49,6 +49,7 @@ sp_client_unref (SpClientRef *client)
   g_bytes_unref (client->secrets);
   g_free (client->why);
   g_free (client->trouble);
+  g_free (client->failing);
   g_free (client);
 }
 
@@ -97,9 +98,10 @@ set_state (SpPluginClient *client, SpPluginState state, const char *why)
 void
 sp_client_update_health (SpPluginClient *client)
 {
+  const char *why = client->trouble != NULL ? client->trouble : client->failing;
+
   if (client->phase == SP_CLIENT_SERVING)
-    set_state (client, client->trouble != NULL ? SP_PLUGIN_TROUBLED : SP_PLUGIN_READY,
-               client->trouble);
+    set_state (client, why != NULL ? SP_PLUGIN_TROUBLED : SP_PLUGIN_READY, why);
 }
 
 static gboolean
@@ -303,6 +305,11 @@ sp_plugin_client_exited_because (SpPluginClient *client, const char *why)
   if (client->phase == SP_CLIENT_IDLE)
     return;
   (void) sp_client_ref (client);
+  if (client->fell && why != NULL) {
+    g_free (client->failing);
+    client->failing = g_strdup (why);
+  }
+  client->fell = FALSE;
   if (client->phase == SP_CLIENT_WANTED) {
     client->retry_ms = next_backoff (client);
     set_state (client, SP_PLUGIN_DOWN, why ? why : "its process could not be started");
@@ -417,6 +424,13 @@ SpPluginState
 sp_plugin_client_state (const SpPluginClient *client)
 {
   return client->state;
+}
+
+gboolean
+sp_plugin_client_can_work (const SpPluginClient *client)
+{
+  return client->state == SP_PLUGIN_READY ||
+         (client->state == SP_PLUGIN_TROUBLED && client->trouble == NULL);
 }
 
 const char *

@@ -24,8 +24,9 @@ typedef struct _SpPluginClient SpPluginClient;
 typedef enum {
   SP_PLUGIN_DOWN,     /* no process, or not opened yet */
   SP_PLUGIN_READY,    /* started */
-  SP_PLUGIN_TROUBLED, /* started, but it says that it can't do its work (broken()) */
-  SP_PLUGIN_FAILED,   /* open or start failed for a reason that only an admin can mend; tried again
+  SP_PLUGIN_TROUBLED, /* started, but it says that it can't do its work (broken()), or what it was last
+                         given to show failed */
+  SP_PLUGIN_FAILED, /* open or start failed for a reason that only an admin can mend; tried again
                          once a minute */
 } SpPluginState;
 
@@ -86,6 +87,8 @@ gboolean sp_plugin_client_tried (const SpPluginClient *client);
 
 SpPluginState sp_plugin_client_state (const SpPluginClient *client);
 const char *sp_plugin_client_why (const SpPluginClient *client); /* NULL while READY */
+/* It is started and does not say that it can't do its work: what failed last may succeed next. */
+gboolean sp_plugin_client_can_work (const SpPluginClient *client);
 /* Since when it is in this state: µs, wall clock. */
 gint64 sp_plugin_client_since (const SpPluginClient *client);
 const char *sp_plugin_client_instance (const SpPluginClient *client);

@@ -90,6 +90,16 @@ class NotCritical(BrokenCase):
         self.ask(vault, agent)
         self.assertEqual(self.health(vault)["status"], "ok")
 
+    def test_one_that_never_gets_through_and_never_says_so(self):
+        """Critical or not, requests are taken: the next notice may get through."""
+        for critical in ("no", "yes"):
+            vault = self.beside({"bad": (bad("unreachable"), critical, "")})
+            agent = self.served(vault)
+            broken = until(lambda vault=vault: self.broken(vault).get("bad"), "that it is named", 30)
+            self.assertEqual((broken["state"], broken["why"]), ("troubled", "the pigeon is out"))
+            self.ask(vault, agent)
+            self.assertTrue(vault.cli("health").out.decode().startswith("the vault works\nnotify bad is troubled since "))
+
     def test_one_that_is_no_plugin(self):
         self.check("nowhere", ("failed",), "no notify plugin 'nowhere'")
 

@@ -51,6 +51,7 @@ VERDICTS = {
     "notify-unescaped-text": ("notify/render-one-line", "can begin a line of their own"),
     "notify-unknown-kind": ("description/abi", "its kind is 99"),
     "notify-unmarked-agent": ("notify/render-marks-agent", "just like what the core says"),
+    "notify-unreachable": None,
     "notify-wrong-abi": ("description/abi", "it is built for plugin ABI 9"),
     "notify-wrong-kind": ("description/words", "it says that it is the store plugin"),
     "notify-wrong-name": ("description/words", "whose file is named notify-right-name.so"),

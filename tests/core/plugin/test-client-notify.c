@@ -120,11 +120,54 @@ test_trouble_shows (void)
   fixture_setup_plain (&fixture, "notify-troubled.so");
   first = fixture_post (&fixture, "a", TRUE);
   WAIT_UNTIL (sp_plugin_client_state (fixture.client) == SP_PLUGIN_TROUBLED);
+  g_assert_false (sp_plugin_client_can_work (fixture.client));
   g_assert_cmpstr (sp_plugin_client_why (fixture.client), ==, "the service is away");
   second = fixture_post (&fixture, "a", FALSE);
   WAIT_UNTIL (sp_plugin_client_state (fixture.client) == SP_PLUGIN_READY);
   g_assert_cmpstr (first, ==, NULL);
   g_assert_cmpstr (second, ==, NULL);
+  fixture_teardown (&fixture);
+}
+
+/* It never says broken(): it need not. */
+static void
+test_failure_shows (void)
+{
+  Fixture fixture = { 0 };
+  g_autofree char *first = NULL;
+  g_autofree char *second = NULL;
+
+  fixture_setup_plain (&fixture, "notify-unreachable.so");
+  first = fixture_post (&fixture, "a", TRUE);
+  g_assert_cmpstr (first, ==, "notify test: the pigeon is out");
+  g_assert_cmpint (sp_plugin_client_state (fixture.client), ==, SP_PLUGIN_TROUBLED);
+  g_assert_cmpstr (sp_plugin_client_why (fixture.client), ==, "the pigeon is out");
+  g_assert_true (sp_plugin_client_can_work (fixture.client));
+  second = fixture_post (&fixture, "a", FALSE);
+  g_assert_cmpstr (second, ==, NULL);
+  g_assert_cmpint (sp_plugin_client_state (fixture.client), ==, SP_PLUGIN_READY);
+  g_assert_null (sp_plugin_client_why (fixture.client));
+  fixture_teardown (&fixture);
+}
+
+/* The process that is started after it would do, for all that is known; until it has, it says why not. */
+static void
+test_death_in_a_call_shows (void)
+{
+  Fixture fixture = { 0 };
+  g_autofree char *first = NULL;
+  g_autofree char *second = NULL;
+
+  fixture_setup_plain (&fixture, "notify-dies.so");
+  first = fixture_post (&fixture, "a", FALSE);
+  g_assert_cmpstr (first, !=, NULL);
+  WAIT_UNTIL (fixture.n_processes == 2);
+  WAIT_UNTIL (sp_plugin_client_state (fixture.client) != SP_PLUGIN_DOWN);
+  g_assert_cmpint (sp_plugin_client_state (fixture.client), ==, SP_PLUGIN_TROUBLED);
+  g_assert_true (sp_plugin_client_can_work (fixture.client));
+  second = fixture_post (&fixture, "a", FALSE);
+  g_assert_cmpstr (second, ==, NULL);
+  g_assert_cmpint (sp_plugin_client_state (fixture.client), ==, SP_PLUGIN_READY);
   fixture_teardown (&fixture);
 }
 
@@ -237,6 +280,8 @@ main (int argc, char **argv)
   g_test_add_func ("/plugin/notify/what-is-not-durable-fails", test_what_is_not_durable_fails);
   g_test_add_func ("/plugin/notify/alarms-are-limited", test_alarms_are_limited);
   g_test_add_func ("/plugin/notify/trouble-shows", test_trouble_shows);
+  g_test_add_func ("/plugin/notify/failure-shows", test_failure_shows);
+  g_test_add_func ("/plugin/notify/death-in-a-call-shows", test_death_in_a_call_shows);
   g_test_add_func ("/plugin/notify/suspended", test_suspended);
   g_test_add_func ("/plugin/notify/suspended-before-it-has-begun",
                    test_suspended_before_it_has_begun);
