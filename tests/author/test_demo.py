@@ -42,6 +42,18 @@ class Demo(unittest.TestCase):
         said = demo("--yes", "--notify", FILE, f"path={path}")
         self.assertTrue(said.endswith("\ndemo: ok\n"), said)
         self.assertGreater(os.path.getsize(path), 100)
+        # It is shown, and what was there before is not.
+        self.assertEqual(said.count("run the schema migration"), 1, said)
+        again = demo("--yes", "--notify", FILE, f"path={path}")
+        self.assertEqual(again.count("run the schema migration"), 1, again)
+
+    def test_one_that_does_not_get_through_is_named(self):
+        for module, more, words in ((FILE, (f"path={self.room}/none/notices",), "file is troubled: cannot write to "),
+                                    (os.path.join(kit.BUILD, "tests", "bad", "notify-unreachable.so"), (),
+                                     "unreachable is troubled: the pigeon is out")):
+            with self.subTest(module=module):
+                said = demo("--yes", "--notify", module, *more)
+                self.assertRegex(said, rf"the vault did its work, but {re.escape(words)}.*\n\ndemo: ok\n$")
 
     def test_an_answer_through_it(self):
         module, folder = os.path.join(self.room, "notify-folder.so"), os.path.join(self.room, "folder")
@@ -80,12 +92,15 @@ class Demo(unittest.TestCase):
         with open(text, "w", encoding="utf-8") as file:
             file.write("no plugin\n")
         cases = (((), "--notify needs the path"), (("/no/notify-x.so",), "No such file"), ((text,), "can't be loaded"),
+                 ((FILE, "path=x"), "'x' is no absolute path"),
+                 ((os.path.join(kit.BUILD, "tests", "bad", "notify-fails-in-open.so"),), "fails-in-open"),
                  ((FILE, "pth=/x"), "has no option pth: it has path"), ((FILE, "x"), "OPTION=VALUE"),
                  ((os.path.join(kit.BUILD, "plugins", "store-sqlite.so"),), "shows notifiers"))
         for arguments, words in cases:
             with self.subTest(arguments=arguments):
                 said = demo("--yes", "--notify", *arguments)
-                self.assertRegex(said, rf"^demo: failed: .*{re.escape(words)}")
+                self.assertRegex(said, rf"(?m)^demo: failed: .*{re.escape(words)}")
+                self.assertNotIn("Traceback", said)
 
     def test_the_script_takes_it(self):
         script = os.path.join(kit.TREE, "demo")

@@ -18,7 +18,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "api")]
 from lib import processes  # noqa: E402
 from lib.case import Background  # noqa: E402
 from lib.http import Agent  # noqa: E402
-from lib.vault import Vault  # noqa: E402
+from lib.vault import Failed, Vault  # noqa: E402
 from show import Lines, Wrong, channel_of, check  # noqa: E402
 
 SECRET = "prod/db-password"
@@ -51,7 +51,10 @@ class Demo:
         self.lines.head("The vault")
         self.channel.start()
         self.vault.configure(CONFIG.format(notify=self.channel.name, sections=self.channel.sections(self.vault.write)))
-        self.vault.start()
+        try:
+            self.vault.start()
+        except Failed as error:
+            raise Wrong(error.message.strip().splitlines()[-1].removeprefix("secret-proxy: ")) from error
         self.channel.vault = self.vault.admin
         self.lines.step("host", f"a vault runs at {self.vault.ready['url']}, trust: local (nothing isolates it here)")
         self._wait_healthy()
@@ -62,8 +65,11 @@ class Demo:
         """A notifier that can't work is said before anybody asks."""
         end = time.monotonic() + 20
         while (health := self._health()).status != 200:
-            check(time.monotonic() < end, f"{self.channel.name} does not work: {health.json.get('detail') or health}")
+            check(time.monotonic() < end, f"{self.channel.name} does not work: {self._why() or health}")
             time.sleep(0.05)
+
+    def _why(self):
+        return "; ".join(plugin["why"] for plugin in self.vault.admin("status")["plugins"] if "why" in plugin)
 
     def _health(self):
         return self.vault.anonymous(tls=True).call("GET", "/health")

@@ -8,6 +8,7 @@ the admin, and does.
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -69,7 +70,7 @@ class OwnNotifier:
         self.lines, self.answer, self.denied = lines, answer, False
         # What asks the vault as the admin; and whether that on which the next request waits has ended.
         self.vault, self.over = None, lambda: False
-        self.shown = {}
+        self.shown, self.trouble = {}, None
         self.user = pwd.getpwnam(runs_as()) if on_host and os.geteuid() == 0 else None
         self.on_host = on_host
         # Beside the demo's other folders, as its user must be able to reach it.
@@ -87,6 +88,18 @@ class OwnNotifier:
         if self.about["kind"] != "notify":
             raise Refused(f"{path} is a {self.about['kind']} plugin, and this shows notifiers")
         self.options = self._options(given)
+        self._check()
+        # What is there already in a place that was given is not this notifier's.
+        self.given = [given[option["key"]] for option in self.about["options"] if option["type"] == "path" and option["key"] in given]
+        self.shown = {path: os.path.getsize(path) for path in self._files()}
+
+    def _check(self):
+        """Options that can't be are refused here, before a machine is made for them."""
+        config = self._write("check.conf", f"[vault default]\nnotify = {self.name}\n\n{self.sections(None)}")
+        done = subprocess.run([PROGRAM, "--config", config, "config", "check"], capture_output=True, text=True, check=False)
+        os.unlink(config)
+        if done.returncode != 0:
+            raise Refused(re.sub(r"^secret-proxy: (\S+\.conf:\d+: )?", "", done.stderr.strip()) or "config check failed")
 
     def _copy(self, path):
         """Whoever built it: here it is the demo's own."""
@@ -145,6 +158,8 @@ class OwnNotifier:
         self.lines.step("notify", f"who may answer is {PERSON}, whose id there is {PERSON}")
 
     def stop(self):
+        if self.trouble:
+            self.lines.step("notify", f"the vault did its work, but {self.trouble}")
         shutil.rmtree(self.home, ignore_errors=True)
 
     @property
@@ -186,12 +201,21 @@ class OwnNotifier:
         while time.monotonic() < end and not self._show_files():
             time.sleep(0.1)
 
+        self._see_trouble()
+
     # ---- the vault
 
-    def _show_trouble(self):
+    def _see_trouble(self):
+        """Remembered until it is over."""
+        self.trouble = None
         for plugin in self.vault("status")["plugins"]:
-            if plugin["name"] == self.name and plugin["state"] != "ready":
-                self.lines.step("notify", f"{self.name} is {plugin['state']}: {plugin.get('why', 'it says nothing')}")
+            if plugin["name"] == self.name and plugin["kind"] == "notify" and plugin["state"] != "ready":
+                self.trouble = f"{self.name} is {plugin['state']}: {plugin.get('why', 'it says nothing')}"
+
+    def _show_trouble(self):
+        self._see_trouble()
+        if self.trouble:
+            self.lines.step("notify", self.trouble)
 
     def _requests(self):
         return self.vault("request", "list")["items"]
@@ -224,12 +248,16 @@ class OwnNotifier:
     def _show_files(self):
         """Whether there was something new."""
         new = False
-        for folder, _, names in os.walk(self.home):
-            for name in sorted(names):
-                path = os.path.join(folder, name)
-                if folder != self.home and os.path.isfile(path) and not os.path.islink(path):
-                    new = self._show_file(path) or new
+        for path in self._files():
+            new = self._show_file(path) or new
         return new
+
+    def _files(self):
+        """In its own places, and in those that were given: a file, or those that lie in a folder."""
+        places = [os.path.join(folder, name) for folder, _, names in os.walk(self.home) for name in names if folder != self.home]
+        for place in self.given:
+            places += [os.path.join(place, name) for name in os.listdir(place)] if os.path.isdir(place) else [place]
+        return [path for path in sorted(places) if os.path.isfile(path) and not os.path.islink(path)]
 
     def _show_file(self, path):
         with open(path, encoding="utf-8", errors="replace") as file:
