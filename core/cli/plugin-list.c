@@ -29,7 +29,7 @@ take_name_of_file (JsonObject *object, const char *path)
   json_object_set_string_member (object, "name", name);
 }
 
-static void
+static JsonObject *
 add_plugin (JsonArray *items, const char *path, const SpPluginInfo *info, const GError *error)
 {
   JsonObject *object = json_object_new ();
@@ -44,6 +44,7 @@ add_plugin (JsonArray *items, const char *path, const SpPluginInfo *info, const 
   if (info == NULL)
     json_object_set_string_member (object, "error", error->message);
   json_object_set_array_member (object, "use", json_array_new ());
+  return object;
 }
 
 static gboolean
@@ -54,7 +55,7 @@ add_installed (JsonArray *items, const char *dir, GError **error)
   for (guint i = 0; entries != NULL && i < entries->len; i++) {
     const SpPluginEntry *entry = g_ptr_array_index (entries, i);
 
-    add_plugin (items, entry->path, entry->info, entry->error);
+    (void) add_plugin (items, entry->path, entry->info, entry->error);
   }
   return entries != NULL;
 }
@@ -72,7 +73,7 @@ find_plugin (JsonArray *items, const char *kind, const char *name, const char *p
   for (guint i = 0; i < json_array_get_length (items); i++) {
     JsonObject *item = json_array_get_object_element (items, i);
 
-    if (path != NULL ? g_str_equal (text_of (item, "path"), path)
+    if (path != NULL ? g_strcmp0 (text_of (item, "path"), path) == 0
                      : g_strcmp0 (text_of (item, "kind"), kind) == 0 &&
                            g_strcmp0 (text_of (item, "name"), name) == 0)
       return item;
@@ -111,8 +112,7 @@ take_instance (JsonArray *items, const char *vault, const SpConfigInstance *inst
     g_autoptr (GError) error = NULL;
     g_autoptr (SpPluginInfo) info = sp_plugin_describe (path, &error);
 
-    add_plugin (items, path, info, error);
-    plugin = json_array_get_object_element (items, json_array_get_length (items) - 1);
+    plugin = add_plugin (items, path, info, error);
   }
   if (plugin != NULL)
     add_use (plugin, vault, instance);
@@ -142,21 +142,50 @@ find_use (JsonArray *items, const char *vault, const char *kind, const char *ins
   return NULL;
 }
 
-/* In a vault whose config is not the one that was read. */
+/* Where a machine has it, it has that place there: only the name is the same here.  Nothing is loaded because
+ * a vault says so. */
 static JsonObject *
-use_by_file (JsonArray *items, const char *vault, const char *instance, const char *path)
+plugin_of_file (JsonArray *items, const char *path)
 {
-  g_autofree char *file = path ? g_path_get_basename (path) : NULL;
+  g_autofree char *file = g_path_get_basename (path);
   g_autofree char *kind = NULL;
   g_autofree char *name = NULL;
-  JsonObject *plugin, *use;
+  JsonObject *plugin = find_plugin (items, NULL, NULL, path);
 
-  if (file == NULL || !sp_plugin_split (file, &kind, &name))
-    return NULL;
-  plugin = find_plugin (items, kind, name, NULL);
+  if (plugin == NULL && !g_file_test (path, G_FILE_TEST_EXISTS) &&
+      sp_plugin_split (file, &kind, &name))
+    plugin = find_plugin (items, kind, name, NULL);
+  return plugin;
+}
+
+/* One of which there is only what the vault knows of it. */
+static JsonObject *
+add_unknown (JsonArray *items, const char *kind, const char *instance, const char *path)
+{
+  JsonObject *object = json_object_new ();
+
+  json_array_add_object_element (items, object);
+  json_object_set_string_member (object, "kind", kind);
+  json_object_set_string_member (object, "name", instance);
+  if (path != NULL) {
+    take_name_of_file (object, path);
+    json_object_set_string_member (object, "path", path);
+  }
+  json_object_set_array_member (object, "use", json_array_new ());
+  return object;
+}
+
+/* In a vault whose config is not the one that was read. */
+static JsonObject *
+add_running (JsonArray *items, const char *vault, JsonObject *running)
+{
+  const char *kind = text_of (running, "kind"), *instance = text_of (running, "name");
+  const char *path = text_of (running, "plugin");
+  JsonObject *plugin = path != NULL ? plugin_of_file (items, path) : NULL;
+  JsonObject *use = json_object_new ();
+
   if (plugin == NULL)
-    return NULL;
-  use = json_object_new ();
+    plugin = add_unknown (items, kind, instance, path);
   json_array_add_object_element (json_object_get_array_member (plugin, "use"), use);
   json_object_set_string_member (use, "vault", vault);
   json_object_set_string_member (use, "instance", instance);
@@ -174,8 +203,8 @@ take_state (JsonArray *items, const char *vault, JsonObject *running)
     return;
   use = find_use (items, vault, kind, instance);
   if (use == NULL)
-    use = use_by_file (items, vault, instance, text_of (running, "plugin"));
-  for (gsize i = 0; use != NULL && i < G_N_ELEMENTS (members); i++)
+    use = add_running (items, vault, running);
+  for (gsize i = 0; i < G_N_ELEMENTS (members); i++)
     if (json_object_has_member (running, members[i]))
       json_object_set_member (use, members[i], json_object_dup_member (running, members[i]));
 }

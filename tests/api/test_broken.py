@@ -176,6 +176,14 @@ class Listed(BrokenCase):
         listed = vault.admin("plugin", "list")
         [store] = self.uses(listed, "store", "sqlite")
         self.assertEqual((store["vault"], store["instance"], store["state"]), (vault.folder + "/", "sqlite", "ready"))
+        # What lies elsewhere is known by its path, from the vault alone; so is what is nowhere.
+        [use] = self.uses(listed, "notify", "troubled")
+        self.assertEqual((use["vault"], use["instance"], use["state"]), (vault.folder + "/", "bad", "ready"))
+        self.assertTrue([item for item in listed["items"] if item["name"] == "troubled" and item["path"] == bad("troubled")])
+        other = self.beside({"gone": ("nowhere", "no", "")})
+        [use] = self.uses(other.admin("plugin", "list"), "notify", "gone")
+        self.assertIn("no notify plugin 'nowhere'", use["why"])
+        self.assertRegex(other.cli("plugin", "list").out.decode(), r"notify +gone +- .*no notify plugin 'nowhere'")
         # By its path, with the config: those that lie elsewhere.
         result = run("--json", "--config", vault.config_path, "--vault", "default", "plugin", "list",
                      env={"SECRET_PROXY_STATE_DIR": vault.home + "/none"})
