@@ -44,7 +44,8 @@ def install(folder):
 class Installed:
     def __init__(self, prefix, pkgconfig):
         self.prefix, self.program = prefix, os.path.join(prefix, "bin", "secret-proxy")
-        self.env = {"PKG_CONFIG_PATH": pkgconfig, "PATH": f"{prefix}/bin:{os.environ['PATH']}"}
+        # Its programs are not in $PATH: it may lie anywhere.
+        self.env = {"PKG_CONFIG_PATH": pkgconfig}
 
     def pkg_config(self, *arguments):
         return run("pkg-config", *arguments, "secret-proxy-plugin", env=self.env).stdout.split()

@@ -105,12 +105,27 @@ class Guide(Case):
             file.write(line + "\n")
         os.rename(os.path.join(folder, "x.tmp"), os.path.join(folder, "x.answer"))
 
+    def test_a_vault_to_try_it(self):
+        module, notices = self.compile("lines"), os.path.join(self.room, "notices")
+        [config] = [block for block in blocks("ini") if "plugin = /home/alice/notify-lines.so" in block]
+        config = config.replace("/home/alice/notify-lines.so", module).replace("/home/alice/notices", notices)
+        [script] = [block for block in blocks("sh") if "local ./vault" in block]
+        # A person waits for what the first line says.
+        script = script.replace("local ./vault &", "local ./vault --port 0 > ready & while [ ! -s ready ]; do sleep 0.1; done")
+        with open(os.path.join(self.room, "my.conf"), "w", encoding="utf-8") as file:
+            file.write(config)
+        script += f"while [ ! -s {notices} ]; do sleep 0.1; done; kill %2 %1; wait\n"
+        done = kit.run("bash", "-c", script, cwd=self.room, env={"PATH": os.path.dirname(kit.PROGRAM) + ":" + os.environ["PATH"]})
+        self.assertIn("the vault works\n", done.stdout)
+        with open(notices, encoding="utf-8") as file:
+            self.assertIn("Reason (says the agent): to see it\n", file.read())
+
     def test_config_lines_are_right(self):
         config = [block for block in blocks("ini") if "[notify lines]" in block][0]
         module = self.compile("lines")
         path = os.path.join(self.room, "secret-proxy.conf")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(config.replace("[notify lines]", f"[notify lines]\nplugin = {module}"))
+            file.write(config.replace("[notify lines]", f"[notify lines]\nplugin = {module}").replace("run-as = alice", "run-as = nobody"))
         os.chmod(path, 0o600)
         kit.run(kit.PROGRAM, "--config", path, "config", "check")
 
