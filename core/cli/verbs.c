@@ -74,6 +74,7 @@ static const SpCliOption provision_options[] = {
   { "memory", "SIZE", FALSE, "of the machine; 128M" },
   { "disk", "SIZE", FALSE, "of its disk; 256M" },
   { "vm", "PLUGIN", FALSE, "the vm plugin that runs it" },
+  { "boot-timeout", "TIME", FALSE, "how long it may take until the vault answers; 4m" },
 };
 static const SpCliOption log_options[] = {
   { "host", NULL, FALSE, "the messages of the resident process instead of the machine's console" },
@@ -143,7 +144,8 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = 1,
     .run = sp_cli_image_export },
   { .name = "provision",
-    .args = "--staging DIR --image DIR [--port N] [--memory SIZE] [--disk SIZE] [--vm PLUGIN]",
+    .args = "--staging DIR --image DIR [--port N] [--memory SIZE] [--disk SIZE] [--vm PLUGIN] "
+            "[--boot-timeout TIME]",
     .help = "build a vault VM for the host to take over (the agent's part)",
     SP_CLI_OPTIONS (provision_options),
     .run = sp_cli_provision },

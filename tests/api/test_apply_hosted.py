@@ -2,10 +2,11 @@
 import os
 import pwd
 import shutil
+import signal
 import unittest
 
 from lib import processes
-from lib.case import is_root
+from lib.case import Background, is_root
 from lib.wait import until
 from test_apply import BAD, ApplyCase, bad
 
@@ -130,6 +131,25 @@ class TakenBack(HostedCase):
             self.assertEqual(len(self.of_auto()), 1)
             self.approves()
             self.assertNotIn("every 3000 ms", self.v.log())
+
+    def test_the_keeper_dies_meanwhile(self):
+        self.with_auto("where = host\ninterval = 2s\n")
+        self.apply()
+        self.wait_ready()
+        first, = self.of_auto()
+        self.with_auto("where = host\ninterval = 3s\n")
+        self.notify += ", slow"
+        self.sections += BAD.format(name="slow", plugin=bad("hangs-in-open"), more="where = host\n")
+        self.people["carol"] = "slow = 8"
+        applying = Background(lambda: (self.write_config(), self.v.cli("--json", "config", "apply"))[1])
+        until(lambda: len(self.of_auto()) == 2 and first not in self.of_auto(), "both of the new config", 20)
+        os.kill(self.v.role("keeper"), signal.SIGKILL)
+        self.assert_fails(applying.result(), 4, "locked")
+        until(lambda: self.v.cli("health").status == 0, "the next keeper", 20)
+        until(lambda: len(self.of_auto()) == 1, "that the others have ended", 20)
+        self.assertEqual(list(self.plugins()), ["sqlite", "telegram", "auto"])
+        self.approves()
+        self.assertNotIn("every 3000 ms", self.v.log())
 
     def test_one_that_could_not_be_opened(self):
         """There is nothing to go on with."""

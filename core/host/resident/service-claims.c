@@ -136,6 +136,7 @@ on_unlocked (gpointer data)
     g_printerr ("secret-proxy: the vault is unlocked again\n");
   if (service->backend.unlocked != NULL)
     service->backend.unlocked (again, service->data);
+  sp_service_apply_wanted (service);
 }
 
 static gboolean

@@ -98,7 +98,10 @@ open_config (SpService *service, const SpServiceSetup *setup, GError **error)
   const char *const *warnings;
 
   service->own_config = g_build_filename (service->path, CONFIG, NULL);
-  service->config_file = setup->config ? g_canonicalize_filename (setup->config, NULL) : NULL;
+  if (setup->config != NULL)
+    service->config_file = g_canonicalize_filename (setup->config, NULL);
+  else if (access (service->own_config, F_OK) == 0)
+    service->config_file = g_strdup (service->own_config);
   service->built_in = setup->built_in;
   service->tls_optional = setup->tls_optional;
   service->plugin_dir =
@@ -280,14 +283,20 @@ on_hangup (gpointer data)
   if (service->has_terminal)
     sp_service_finish (service, NULL);
   else if (!service->stopping)
-    sp_service_apply (service, FALSE, NULL, NULL);
+    sp_service_apply_soon (service);
   return G_SOURCE_CONTINUE;
 }
 
+/* Not one whose end is nothing to us: nohup(1) has SIGHUP ignored. */
 static gboolean
 has_terminal (void)
 {
-  int fd = open ("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+  struct sigaction hangup;
+  int fd;
+
+  if (sigaction (SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN)
+    return FALSE;
+  fd = open ("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
 
   if (fd >= 0)
     (void) close (fd);

@@ -82,7 +82,9 @@ class Vault:
         return path
 
     def configure(self, text):
-        self.config_path = self.write("secret-proxy.conf", text)
+        """All of it or nothing, as a vault may be reading it."""
+        self.config_path = os.path.join(self.home, "secret-proxy.conf")
+        os.replace(self.write("secret-proxy.conf.new", text), self.config_path)
 
     def log(self) -> str:
         try:
