@@ -1,7 +1,7 @@
 /* infos.c - infos.h
  *
- * What must stay true: an info goes to a notifier only when no request or grant waits for it; one that
- * can't be shown is tried again a minute later, and holds nobody up meanwhile.
+ * What must stay true: an info goes to a notifier only when no request or grant waits for it but such as
+ * have failed there; one that can't be shown is tried again a minute later, and holds nobody up meanwhile.
  */
 #include "vault/infos.h"
 
@@ -383,7 +383,7 @@ is_due (SpVault *vault, const SpInfo *info, const char *notifier)
          (is_over (info) || !g_hash_table_contains (info->posted, notifier));
 }
 
-void
+gboolean
 sp_infos_next (SpVault *vault, const char *notifier)
 {
   for (guint i = 0; i < vault->infos->len; i++) {
@@ -397,8 +397,9 @@ sp_infos_next (SpVault *vault, const char *notifier)
     work->notifier = g_strdup (notifier);
     work->settling = is_over (info);
     start_work (work);
-    return;
+    return TRUE;
   }
+  return FALSE;
 }
 
 gint64

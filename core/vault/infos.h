@@ -32,8 +32,8 @@ void sp_infos_end (SpVault *vault, const char *kind);
 /* @notifier is another one now, which has shown nothing. */
 void sp_infos_post_again (SpVault *vault, const char *notifier);
 
-/* Do what is to be done next for @notifier; it is not busy. */
-void sp_infos_next (SpVault *vault, const char *notifier);
+/* Do what is to be done next for @notifier; it is not busy.  FALSE: there is nothing. */
+gboolean sp_infos_next (SpVault *vault, const char *notifier);
 /* It was opened anew. */
 void sp_infos_post_again (SpVault *vault, const char *notifier);
 /* What time brings. */

@@ -169,8 +169,8 @@ is_due (const SpRequest *request, SpNoticeKind kind, const char *notifier, gbool
          sp_names_contain (unsettled_of (request, kind), notifier);
 }
 
-/* What to do next for @notifier: first take away what is over, then show what is new; what agents wait
- * for before what is already granted. */
+/* What to take away from @notifier, or to show there, next; what agents wait for before what is already
+ * granted. */
 static SpRequest *
 pick (SpVault *vault, const char *notifier, gboolean settling, SpNoticeKind *ret_kind)
 {
@@ -210,28 +210,39 @@ start_work (Work *work)
   }
 }
 
+/* What is over goes first, unless it has failed more often than what is new. */
+static SpRequest *
+pick_next (SpVault *vault, const char *notifier, gboolean *ret_settling, SpNoticeKind *ret_kind)
+{
+  SpNoticeKind kind = SP_NOTICE_ASK;
+  SpRequest *over = pick (vault, notifier, TRUE, ret_kind);
+  /* What is still open in a locked vault is about to end. */
+  SpRequest *open = sp_vault_is_locked (vault) ? NULL : pick (vault, notifier, FALSE, &kind);
+
+  *ret_settling = open == NULL || (over != NULL && over->failures <= open->failures);
+  if (*ret_settling)
+    return over;
+  *ret_kind = kind;
+  return open;
+}
+
 void
 sp_vault_notify_one (SpVault *vault, const char *notifier)
 {
   SpNoticeKind kind = SP_NOTICE_ASK;
-  gboolean settling = TRUE;
   SpRequest *request;
+  gboolean settling;
   Work *work;
 
   /* A call to it may end after it has gone. */
   if (!vault->open || g_hash_table_contains (vault->notify_busy, notifier) ||
       !sp_names_contain (vault->settings->notifiers, notifier))
     return;
-  request = pick (vault, notifier, TRUE, &kind);
-  /* What is still open in a locked vault is about to end. */
-  if (request == NULL && !sp_vault_is_locked (vault)) {
-    settling = FALSE;
-    request = pick (vault, notifier, FALSE, &kind);
-  }
-  if (request == NULL) {
-    sp_infos_next (vault, notifier);
+  request = pick_next (vault, notifier, &settling, &kind);
+  if ((request == NULL || request->failures > 0) && sp_infos_next (vault, notifier))
     return;
-  }
+  if (request == NULL)
+    return;
   work = g_new0 (Work, 1);
   work->vault = vault;
   work->request = sp_request_ref (request);

@@ -1,7 +1,7 @@
 /* answer-socket.c - answer-socket.h
  *
  * What must stay true: nobody but root and the running user is heard; a client that says nothing, or too
- * much, costs no more than its place for a while.
+ * much, costs no more than its place for a while; a socket at which another program listens is left to it.
  */
 #include "answer-socket.h"
 
@@ -23,6 +23,7 @@ struct _NxSocket {
   SpHost *host;
   GMainContext *context;
   int folder, listener; /* -1: not open */
+  struct stat file;     /* of the socket that was made; st_ino 0: none */
   char *name;           /* in the folder */
   GSource *source;
   GPtrArray *clients;
@@ -182,35 +183,68 @@ on_connection (int listener, GIOCondition condition, gpointer data)
 
 /* ---- the socket ------------------------------------------------------------------------------------- */
 
+/* Only a refused connection says that nobody does. */
 static gboolean
-is_ours_to_replace (NxSocket *socket)
+somebody_listens (const struct sockaddr_un *address)
+{
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  gboolean refused = fd >= 0 &&
+                     connect (fd, (const struct sockaddr *) address, sizeof *address) != 0 &&
+                     errno == ECONNREFUSED;
+
+  if (fd >= 0)
+    (void) close (fd);
+  return !refused;
+}
+
+/* Why there is no room for a socket; NULL: there is. */
+static const char *
+make_room (NxSocket *nx, const struct sockaddr_un *address)
 {
   struct stat st;
 
-  if (fstatat (socket->folder, socket->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-    return errno == ENOENT;
-  return S_ISSOCK (st.st_mode) && unlinkat (socket->folder, socket->name, 0) == 0;
+  if (fstatat (nx->folder, nx->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+    return errno == ENOENT ? NULL : g_strerror (errno);
+  if (!S_ISSOCK (st.st_mode))
+    return "what lies there is no socket";
+  if (somebody_listens (address))
+    return "another program listens there: each notifier needs a socket of its own";
+  return unlinkat (nx->folder, nx->name, 0) == 0 ? NULL : g_strerror (errno);
 }
 
 /* Through the folder's descriptor, so that a path may be longer than an address.  The mode of the
  * descriptor is the mode that bind() gives the file, so it is never looser. */
-static gboolean
-listen_there (NxSocket *nx, const char *path, GError **error)
+static const char *
+try_to_listen (NxSocket *nx)
 {
   struct sockaddr_un address = { .sun_family = AF_UNIX };
   int n = g_snprintf (address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", nx->folder,
                       nx->name);
+  const char *why = nx->folder < 0                       ? g_strerror (errno)
+                    : n >= (int) sizeof address.sun_path ? g_strerror (ENAMETOOLONG)
+                                                         : make_room (nx, &address);
 
-  if (nx->folder >= 0 && n < (int) sizeof address.sun_path && is_ours_to_replace (nx)) {
-    nx->listener = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (nx->listener >= 0 && fchmod (nx->listener, 0600) == 0 &&
-        bind (nx->listener, (const struct sockaddr *) &address, sizeof address) == 0 &&
-        listen (nx->listener, BACKLOG) == 0)
-      return TRUE;
-  }
-  g_set_error (error, SP_ERROR, SP_ERROR_CONFIG, "cannot make the socket %s: %s", path,
-               g_strerror (errno));
-  return FALSE;
+  if (why != NULL)
+    return why;
+  nx->listener = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (nx->listener < 0 || fchmod (nx->listener, 0600) != 0 ||
+      bind (nx->listener, (const struct sockaddr *) &address, sizeof address) != 0)
+    return g_strerror (errno);
+  if (fstatat (nx->folder, nx->name, &nx->file, AT_SYMLINK_NOFOLLOW) != 0 ||
+      listen (nx->listener, BACKLOG) != 0)
+    return g_strerror (errno);
+  return NULL;
+}
+
+/* It may be somebody else's by now. */
+static void
+remove_file (NxSocket *nx)
+{
+  struct stat st;
+
+  if (nx->file.st_ino != 0 && fstatat (nx->folder, nx->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+      st.st_dev == nx->file.st_dev && st.st_ino == nx->file.st_ino)
+    (void) unlinkat (nx->folder, nx->name, 0);
 }
 
 NxSocket *
@@ -218,6 +252,7 @@ nx_socket_open (SpHost *host, const char *path, GError **error)
 {
   NxSocket *socket = g_new0 (NxSocket, 1);
   g_autofree char *folder = g_path_get_dirname (path);
+  const char *why;
 
   socket->host = host;
   socket->context = g_main_context_ref_thread_default ();
@@ -225,7 +260,9 @@ nx_socket_open (SpHost *host, const char *path, GError **error)
   socket->name = g_path_get_basename (path);
   socket->folder = open (folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
   socket->clients = g_ptr_array_new_with_free_func (client_free);
-  if (!listen_there (socket, path, error)) {
+  why = try_to_listen (socket);
+  if (why != NULL) {
+    g_set_error (error, SP_ERROR, SP_ERROR_CONFIG, "cannot make the socket %s: %s", path, why);
     nx_socket_close (socket);
     return NULL;
   }
@@ -242,10 +279,9 @@ nx_socket_close (NxSocket *socket)
     return;
   source_clear (&socket->source);
   g_ptr_array_unref (socket->clients);
-  if (socket->listener >= 0) {
+  remove_file (socket);
+  if (socket->listener >= 0)
     (void) close (socket->listener);
-    (void) unlinkat (socket->folder, socket->name, 0);
-  }
   if (socket->folder >= 0)
     (void) close (socket->folder);
   g_main_context_unref (socket->context);

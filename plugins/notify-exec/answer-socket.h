@@ -9,7 +9,8 @@
 
 typedef struct _NxSocket NxSocket;
 
-/* On the thread-default GMainContext.  What lies at @path is replaced where it is a socket. */
+/* On the thread-default GMainContext.  What lies at @path is replaced where it is a socket at which
+ * nobody listens. */
 NxSocket *nx_socket_open (SpHost *host, const char *path, GError **error);
 /* Also removes it. */
 void nx_socket_close (NxSocket *socket);

@@ -105,6 +105,46 @@ later (Notice *notice, GSourceFunc func)
   notice->retry_ms = MIN (notice->retry_ms * 2, LAST_RETRY_MS);
 }
 
+/* ---- waiting ---------------------------------------------------------------------------------------- */
+
+/* The core calls again every second; a program that asks for time gets more. */
+typedef struct {
+  gint64 until; /* monotonic */
+  guint next_ms;
+} Wait;
+
+static char *
+wait_key (const char *call, const char *id)
+{
+  return g_strdup_printf ("%s/%s", call, id);
+}
+
+static gboolean
+may_run (NxState *state, const char *key, GError **error)
+{
+  const Wait *wait = g_hash_table_lookup (state->waits, key);
+
+  if (wait == NULL || g_get_monotonic_time () >= wait->until)
+    return TRUE;
+  g_set_error_literal (error, SP_ERROR, SP_ERROR_UNAVAILABLE,
+                       "the program has asked to be started again later");
+  return FALSE;
+}
+
+static void
+put_off (NxState *state, const char *key)
+{
+  Wait *wait = g_hash_table_lookup (state->waits, key);
+
+  if (wait == NULL) {
+    wait = g_new0 (Wait, 1);
+    wait->next_ms = FIRST_RETRY_MS;
+    g_hash_table_insert (state->waits, g_strdup (key), wait);
+  }
+  wait->until = g_get_monotonic_time () + wait->next_ms * G_TIME_SPAN_MILLISECOND;
+  wait->next_ms = MIN (wait->next_ms * 2, LAST_RETRY_MS);
+}
+
 /* ---- answers ---------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -272,13 +312,15 @@ wait_for (const gboolean *over, gint64 ms, GCancellable *cancellable)
 
 /* ---- post ------------------------------------------------------------------------------------------- */
 
-/* A program that ends at once has its end told by post(); one that a person sits before goes on. */
+/* A program that ends at once has its end told by post(); one that a person sits before goes on.
+ * @ret_again: it asks for time. */
 static gboolean
-run_and_look (Notice *notice, GCancellable *cancellable, GError **error)
+run_and_look (Notice *notice, GCancellable *cancellable, gboolean *ret_again, GError **error)
 {
   gboolean over = FALSE;
   g_autoptr (GError) why = NULL;
 
+  *ret_again = FALSE;
   if (!run (notice, error))
     return FALSE;
   notice->why = &why;
@@ -287,6 +329,7 @@ run_and_look (Notice *notice, GCancellable *cancellable, GError **error)
   notice->why = NULL;
   notice->over = NULL;
   if (why != NULL) {
+    *ret_again = g_error_matches (why, SP_ERROR, SP_ERROR_UNAVAILABLE);
     g_propagate_error (error, g_steal_pointer (&why));
     return FALSE;
   }
@@ -305,10 +348,14 @@ gboolean
 nx_post (NxState *state, const SpNotice *posted, GCancellable *cancellable, GError **error)
 {
   g_autofree char *message = NULL;
+  g_autofree char *key = wait_key ("post", posted->id);
+  gboolean again;
   Notice *notice;
 
   if (g_hash_table_contains (state->notices, posted->id))
     return TRUE;
+  if (!may_run (state, key, error))
+    return FALSE;
   message = nx_message (state->host, state->socket, posted, NULL);
   if (strlen (message) > MAX_REMEMBERED) {
     g_set_error (error, SP_ERROR, SP_ERROR_REFUSED, "a notice of more than %u bytes",
@@ -319,8 +366,14 @@ nx_post (NxState *state, const SpNotice *posted, GCancellable *cancellable, GErr
     return FALSE;
   notice = notice_new (state, posted->id, message);
   notice->brief = posted->n_choices == 0;
-  if (run_and_look (notice, cancellable, error))
+  if (run_and_look (notice, cancellable, &again, error)) {
+    (void) g_hash_table_remove (state->waits, key);
     return TRUE;
+  }
+  if (again)
+    put_off (state, key);
+  else
+    (void) g_hash_table_remove (state->waits, key);
   (void) g_hash_table_remove (state->notices, posted->id);
   (void) remember (state, posted->id, NULL, NULL);
   return FALSE;
@@ -371,13 +424,22 @@ nx_settle (NxState *state, const SpNotice *notice, const SpOutcome *outcome,
            GCancellable *cancellable, GError **error)
 {
   g_autofree char *message = nx_message (state->host, state->socket, notice, outcome);
+  g_autofree char *shown = wait_key ("post", notice->id);
+  g_autofree char *key = wait_key ("settle", notice->id);
   g_autoptr (GError) why = NULL;
   gboolean again;
 
   /* The dialog goes before a person answers what is over. */
   (void) g_hash_table_remove (state->notices, notice->id);
+  (void) g_hash_table_remove (state->waits, shown);
+  if (!may_run (state, key, error))
+    return FALSE;
   again = !tell_settled (state, message, cancellable, &why) &&
           !g_error_matches (why, SP_ERROR, SP_ERROR_REFUSED);
+  if (again)
+    put_off (state, key);
+  else
+    (void) g_hash_table_remove (state->waits, key);
   if (!again && !remember (state, notice->id, NULL, error))
     return FALSE;
   if (why == NULL)
@@ -410,6 +472,14 @@ void
 nx_notices_init (NxState *state)
 {
   state->notices = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, notice_free);
+  state->waits = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+}
+
+void
+nx_notices_free (NxState *state)
+{
+  g_hash_table_unref (state->notices);
+  g_hash_table_unref (state->waits);
 }
 
 void

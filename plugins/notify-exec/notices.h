@@ -20,6 +20,7 @@ typedef struct {
   char *socket; /* where answers come in */
   gint64 wait_ms;
   GHashTable *notices; /* id -> Notice */
+  GHashTable *waits;   /* "post/ID", "settle/ID" -> when its program may be started again */
 } NxState;
 
 void nx_notices_init (NxState *state);
@@ -27,6 +28,7 @@ void nx_notices_init (NxState *state);
 void nx_notices_resume (NxState *state);
 /* Every program ends. */
 void nx_notices_clear (NxState *state);
+void nx_notices_free (NxState *state);
 
 /* The calls of a notifier. */
 gboolean

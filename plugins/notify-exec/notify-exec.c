@@ -125,7 +125,7 @@ exec_close (gpointer data)
 {
   Exec *self = data;
 
-  g_hash_table_unref (self->state.notices);
+  nx_notices_free (&self->state);
   g_strfreev (self->state.command.environment);
   g_free (self->state.socket);
   g_free (self);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <secret-proxy/notifier.h>
@@ -27,10 +28,24 @@ notifier_open (SpHost *host, GError **error)
   return self;
 }
 
+/* A pipe with nobody at its other end would keep us waiting, and nothing that is no file keeps a line. */
+static int
+open_file (const char *path)
+{
+  int fd = open (path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  struct stat st;
+
+  if (fd < 0 || (fstat (fd, &st) == 0 && S_ISREG (st.st_mode)))
+    return fd;
+  (void) close (fd);
+  errno = ENXIO;
+  return -1;
+}
+
 static gboolean
 append (const Notifier *self, const GString *text, GError **error)
 {
-  int fd = open (self->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  int fd = open_file (self->path);
   gboolean ok;
 
   if (fd >= 0)
@@ -39,7 +54,7 @@ append (const Notifier *self, const GString *text, GError **error)
 
   if (!ok)
     g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE, "cannot write to %s: %s", self->path,
-                 g_strerror (errno));
+                 errno == ENXIO ? "it is no regular file" : g_strerror (errno));
   if (fd >= 0)
     (void) close (fd);
   return ok;

@@ -1,7 +1,7 @@
 /* http.c - the requests of http.h, on libsoup
  *
  * What must stay true: no redirect is followed; an answer is read to at most WH_BODY_MAX; the bearer token goes
- * to the origin of the service only; every text that goes up names the host alone, and has been searched for
+ * to the origin of the service only; a service can't keep the main loop from its timers; every text that goes up names the host alone, and has been searched for
  * what must not show, since a service may echo it; each call ends exactly once.
  */
 #include "http.h"
@@ -14,6 +14,7 @@
 #define CHUNK 16384u
 #define CLOSE_WAIT_MS 1000u
 #define CONNECTIONS 8
+#define MAX_INTERIM 16u /* answers 1xx before the real one */
 
 struct _WhHttp {
   GMainContext *context;
@@ -35,6 +36,7 @@ struct _WhCall {
   SoupMessage *message;
   GInputStream *stream;
   GByteArray *buffer;
+  guint n_interim;
   gboolean timed_out;
 };
 
@@ -135,10 +137,12 @@ call_end (WhCall *call, const WhReply *reply)
 static void
 call_fail (WhCall *call, const GError *error)
 {
+  gboolean babbles = call->n_interim > MAX_INTERIM;
   gboolean cancelled =
-      g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) && !call->timed_out;
-  g_autofree char *what =
-      describe (call, call->timed_out ? "no whole answer in time" : error->message);
+      g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) && !call->timed_out && !babbles;
+  g_autofree char *what = describe (call, babbles           ? "it answers with 1xx without end"
+                                          : call->timed_out ? "no whole answer in time"
+                                                            : error->message);
   WhReply reply = { .outcome = cancelled ? WH_CANCELLED : WH_TRANSIENT, .what = what };
 
   call_end (call, &reply);
@@ -218,6 +222,14 @@ on_late (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* libsoup reads on as long as they come, and nothing else runs meanwhile. */
+static void
+on_interim (SoupMessage *message, WhCall *call)
+{
+  if (++call->n_interim > MAX_INTERIM)
+    g_cancellable_cancel (call->cancellable);
+}
+
 static gboolean
 is_same_origin (GUri *a, GUri *b)
 {
@@ -256,6 +268,7 @@ wh_http_send (WhHttp *http, const WhRequest *request, WhDone done, gpointer data
   call->cancellable = g_cancellable_new ();
   call->buffer = g_byte_array_new ();
   call->message = make_message (http, request);
+  g_signal_connect (call->message, "got-informational", G_CALLBACK (on_interim), call);
   call->timer = g_timeout_source_new (http->timeout);
   g_source_set_callback (call->timer, on_late, call, NULL);
   g_source_attach (call->timer, http->context);

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 import unittest
 
 from lib import processes
@@ -69,6 +70,8 @@ elif mode == "fails":
     sys.exit(3)
 elif mode == "dies":
     os.kill(os.getpid(), 9)
+elif mode == "never":
+    sys.exit(75)
 elif mode == "busy":
     with open(room + "/mode", "w", encoding="ascii") as file:
         file.write("approve")
@@ -200,6 +203,15 @@ class Answers(HostCase):
         self.begin("busy")
         self.decided(self.agent.ask("db"), "approved")
         self.assertEqual(len(self.seen()), 2)
+
+    def test_again_more_and_more_slowly(self):
+        self.begin("never")
+        begun, asked = time.monotonic(), self.agent.ask("db")
+        self.wait_seen(4)
+        self.assertGreater(time.monotonic() - begun, 6.5)  # 1 + 2 + 4 seconds
+        self.mode("approve")
+        self.decided(self.agent.ask("db"), "approved", 4)
+        self.decided(asked, "approved")
 
     def test_a_stranger_decides_nothing(self):
         self.begin("stranger")

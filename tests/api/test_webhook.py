@@ -335,6 +335,12 @@ class Faults(WebhookCase):
         self.service.fault('"event":"notice"', answer(200, b"ok", Content_Length="10"))
         self.whole_flow(2)
 
+    def test_interim_answers_without_end(self):
+        self.hook()
+        self.service.fault('"event":"notice"', answer(100))
+        self.service.fault("GET /answers", answer(100))
+        self.whole_flow(2)
+
     def test_a_service_that_hangs(self):
         self.hook()
         self.service.fault('"event":"notice"', lambda entry: (None, {}, b""))

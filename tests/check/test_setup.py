@@ -1,4 +1,5 @@
 """What plugin check is given: files that are no plugins, folders, a config file; and what it leaves behind."""
+import glob
 import os
 import shutil
 import subprocess
@@ -100,12 +101,23 @@ class Setup(unittest.TestCase):
         self.assertIn(f"add [notify NAME] with 'plugin = {bad('notify-honest')}'", verdict.err)
         self.assertEqual(verdict.out, "")
 
+    def running(self):
+        """Processes of plugins under test: each begins in a folder of the suite's."""
+        found = []
+        for link in glob.glob("/proc/[0-9]*/cwd"):
+            try:
+                if os.readlink(link).startswith(self.folder):
+                    found.append(link)
+            except OSError:
+                pass
+        return found
+
     def test_nothing_stays(self):
         environment = {**os.environ, "TMPDIR": self.folder}
-        for name in ("notify-leaks-process", "store-torn-write", "notify-honest"):
+        for name in ("notify-leaks-process", "notify-leaves-daemon", "store-torn-write", "notify-honest"):
             subprocess.run([PROGRAM, "plugin", "check", bad(name)], capture_output=True, check=False,
                            timeout=60, env=environment)
-            self.assertEqual(os.listdir(self.folder), [])
+            self.assertEqual((os.listdir(self.folder), self.running()), ([], []))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 typedef struct {
   SpPluginDone done;
   gpointer data;
+  gboolean settling;
 } NoticeCall;
 
 static void
@@ -58,18 +59,22 @@ run_notice (TestPorts *ports, gpointer data)
   g_autofree NoticeCall *call = data;
   g_autoptr (GError) error = NULL;
 
-  if (ports->fail_notices > 0) {
-    ports->fail_notices--;
+  guint *left =
+      ports->fail_notices > 0 || !call->settling ? &ports->fail_notices : &ports->fail_settles;
+
+  if (*left > 0) {
+    (*left)--;
     error = g_error_new_literal (SP_ERROR, (gint) ports->notice_error, "a notifier's trouble");
   }
   call->done (error, call->data);
 }
 
 static void
-queue_notice (TestPorts *ports, SpPluginDone done, gpointer data)
+queue_notice (TestPorts *ports, gboolean settling, SpPluginDone done, gpointer data)
 {
   NoticeCall *call = g_new0 (NoticeCall, 1);
 
+  call->settling = settling;
   call->done = done;
   call->data = data;
   test_ports_queue (ports, run_notice, call, FALSE);
@@ -80,7 +85,7 @@ test_ports_post (gpointer port, const char *notifier, const SpNotice *notice, Sp
                  gpointer data)
 {
   (void) record (port, notifier, notice);
-  queue_notice (port, done, data);
+  queue_notice (port, FALSE, done, data);
 }
 
 void
@@ -92,7 +97,7 @@ test_ports_settle (gpointer port, const char *notifier, const SpNotice *notice,
   recorded->settled = TRUE;
   recorded->outcome = outcome->kind;
   recorded->text = g_strdup (outcome->text);
-  queue_notice (port, done, data);
+  queue_notice (port, TRUE, done, data);
 }
 
 gboolean

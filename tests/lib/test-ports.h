@@ -40,7 +40,8 @@ typedef struct {
   guint n_batches;
 
   GPtrArray *notices; /* TestNotice, in the order of the calls */
-  guint fail_notices; /* so many posts and settles fail with this: */
+  guint fail_notices; /* so many posts and settles fail with notice_error */
+  guint fail_settles; /* so many settles */
   SpErrorCode notice_error;
   gboolean usable;
   const char *unusable; /* one notifier that is not; NULL: none */

@@ -202,3 +202,5 @@ guint sp_check_threads (char **ret_names);
 guint sp_check_descriptors (void);
 /* Processes that this one has started, or that were left to it, and that run. */
 int sp_check_children (void);
+/* End and bury all of them, and theirs. */
+void sp_check_end_children (void);

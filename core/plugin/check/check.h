@@ -31,7 +31,7 @@ typedef struct {
 typedef void (*SpCheckEach) (const SpCheckPoint *point, gpointer data);
 
 /* Judge @setup, point by point; blocks.  @ret_ok: nothing has failed.  FALSE with @error: this machine
- * does not let it be judged. */
+ * does not let it be judged.  What is a child of this process, or is left to it meanwhile, is ended. */
 gboolean sp_plugin_check (const SpCheckSetup *setup, SpCheckEach each, gpointer data,
                           gboolean *ret_ok, GError **error);
 

@@ -209,6 +209,8 @@ end_child (Listener *listener, GPid pid)
   (void) kill (pid, SIGKILL);
   while (waitpid (pid, &outcome->status, 0) < 0 && errno == EINTR)
     ;
+  /* What had left its group has been left to us. */
+  sp_check_end_children ();
   for (int which = REPORT; which <= SAID; which++)
     while (listener->fds[which].fd >= 0 && take_some (listener, which))
       ;

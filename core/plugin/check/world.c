@@ -1,21 +1,24 @@
 /* world.c - the things of its process that a plugin leaves alone: a picture, and what has changed since
  *
- * Not compared: SIGCHLD, whose handler is GLib's as soon as anybody waits for a child.
+ * SIGCHLD gets a handler of GLib's as soon as anybody waits for a child; only to ignore it is a change.
  */
 #include "plugin/check/case.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define N_SIGNALS 65
 
 struct _SpCheckWorld {
   char *umask, *folder, *environment, *locale;
+  locale_t of_thread;
   struct sigaction signals[N_SIGNALS];
   sigset_t blocked;
   struct stat standard[2];
@@ -72,6 +75,7 @@ sp_check_world_new (void)
   world->folder = g_get_current_dir ();
   world->environment = picture_of_environment ();
   world->locale = g_strdup (setlocale (LC_ALL, NULL));
+  world->of_thread = uselocale ((locale_t) 0);
   take_signals (world);
   take_standard (world);
   return world;
@@ -107,11 +111,18 @@ changed_variable (const char *before, const char *after)
   return g_strdup ("a variable");
 }
 
+static gboolean
+is_same_action (int number, const struct sigaction *before, const struct sigaction *after)
+{
+  return before->sa_handler == after->sa_handler ||
+         (number == SIGCHLD && after->sa_handler != SIG_IGN);
+}
+
 static int
 changed_signal (const SpCheckWorld *before, const SpCheckWorld *after)
 {
   for (int i = 1; i < N_SIGNALS; i++)
-    if (i != SIGCHLD && before->signals[i].sa_handler != after->signals[i].sa_handler)
+    if (!is_same_action (i, &before->signals[i], &after->signals[i]))
       return i;
   for (int i = 1; i < N_SIGNALS; i++)
     if (sigismember (&before->blocked, i) != sigismember (&after->blocked, i))
@@ -143,6 +154,8 @@ compare (const SpCheckWorld *before, const SpCheckWorld *after, SpCheck *check, 
   }
   if (g_strcmp0 (before->locale, after->locale) != 0)
     sp_check_blame (check, SP_RULE_LOCALE, "%s changed the locale to %s", call, after->locale);
+  if (before->of_thread != after->of_thread)
+    sp_check_blame (check, SP_RULE_LOCALE, "%s left another locale to its thread", call);
   if (signal_number != 0)
     sp_check_blame (check, SP_RULE_SIGNALS, "%s changed what signal %d (%s) does", call,
                     signal_number, g_strsignal (signal_number));
@@ -235,23 +248,65 @@ is_zombie (const char *pid)
   return state != NULL && g_str_has_prefix (state, ") Z");
 }
 
+static void
+take_children (const char *task, GPtrArray *pids)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/task/%s/children", task);
+  g_autofree char *text = NULL;
+  g_auto (GStrv) words = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return;
+  words = g_strsplit (g_strchomp (text), " ", -1);
+  for (char **word = words; *word != NULL; word++)
+    if (**word != '\0')
+      g_ptr_array_add (pids, g_strdup (*word));
+}
+
+/* Also those that have ended and that nobody has waited for. */
+static GPtrArray *
+child_pids (void)
+{
+  GPtrArray *pids = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/task", 0, NULL);
+  const char *entry;
+
+  while (dir != NULL && (entry = g_dir_read_name (dir)) != NULL)
+    take_children (entry, pids);
+  return pids;
+}
+
 int
 sp_check_children (void)
 {
-  g_autoptr (GDir) dir = g_dir_open ("/proc/self/task", 0, NULL);
-  const char *entry;
+  g_autoptr (GPtrArray) pids = child_pids ();
   int n = 0;
 
-  while (dir != NULL && (entry = g_dir_read_name (dir)) != NULL) {
-    g_autofree char *path = g_strdup_printf ("/proc/self/task/%s/children", entry);
-    g_autofree char *text = NULL;
-    g_auto (GStrv) words = NULL;
-
-    if (!g_file_get_contents (path, &text, NULL, NULL))
-      continue;
-    words = g_strsplit (g_strchomp (text), " ", -1);
-    for (char **word = words; *word != NULL; word++)
-      n += **word != '\0' && !is_zombie (*word) ? 1 : 0;
-  }
+  for (guint i = 0; i < pids->len; i++)
+    n += !is_zombie (g_ptr_array_index (pids, i)) ? 1 : 0;
   return n;
+}
+
+static void
+end_child (const char *text)
+{
+  pid_t pid = (pid_t) g_ascii_strtoll (text, NULL, 10);
+
+  (void) kill (pid, SIGKILL);
+  while (waitpid (pid, NULL, 0) < 0 && errno == EINTR)
+    ;
+}
+
+void
+sp_check_end_children (void)
+{
+  guint n;
+
+  do {
+    g_autoptr (GPtrArray) pids = child_pids ();
+
+    n = pids->len;
+    for (guint i = 0; i < n; i++)
+      end_child (g_ptr_array_index (pids, i));
+  } while (n > 0);
 }

@@ -41,6 +41,11 @@ class _Handler(BaseHTTPRequestHandler):
             service.released.wait(20)
             self.close_connection = True
             return
+        try:
+            while status == 100 and not service.released.is_set():
+                self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+        except OSError:
+            return
         self.send_response(status)
         self.send_header("Content-Length", headers.pop("Content-Length", str(len(out))))
         for name, value in headers.items():

@@ -24,6 +24,12 @@ shown (TestVault *test, const char *notifier, const char *title)
   return test_ports_n (test->ports, notifier, title, FALSE);
 }
 
+static gboolean
+mail_has_heard (gpointer ports)
+{
+  return test_ports_n (ports, "mail", FROM_TG, FALSE) > 0;
+}
+
 static void
 test_others_are_told (void)
 {
@@ -213,6 +219,23 @@ test_asks_go_first (void)
   g_assert_cmpuint (shown (test, "mail", FROM_TG), ==, 2);
 }
 
+/* One request that can't be taken away from a channel must not keep alarms from it. */
+static void
+test_failing_settle_keeps_none_back (void)
+{
+  g_autofree char *token = NULL;
+  g_autoptr (TestVault) test = start (&token);
+  g_autoptr (TestReply) made = test_create (test, token, "db"), gone = NULL;
+
+  test_drain ();
+  test->ports->fail_settles = G_MAXUINT;
+  test->ports->notice_error = SP_ERROR_UNAVAILABLE;
+  gone = test_cancel (test, token, made->id);
+  test_drain ();
+  sp_vault_alarm (test->vault, "tg", "what");
+  test_run_until (mail_has_heard, test->ports);
+}
+
 /* That it was taken away can't be written down: it is written down later. */
 static void
 test_store_fails (void)
@@ -273,6 +296,8 @@ main (int argc, char **argv)
 {
   test_init (&argc, &argv);
   g_test_add_func ("/vault/alarm/others-are-told", test_others_are_told);
+  g_test_add_func ("/vault/alarm/failing-settle-keeps-none-back",
+                   test_failing_settle_keeps_none_back);
   g_test_add_func ("/vault/alarm/taken-away", test_taken_away);
   g_test_add_func ("/vault/alarm/after-a-restart", test_after_a_restart);
   g_test_add_func ("/vault/alarm/nobody-left-to-take-it-away", test_nobody_left_to_take_it_away);

@@ -47,6 +47,30 @@ test_post_is_repeated (void)
 }
 
 static void
+settle_without_end (TestVault *test)
+{
+  test->ports->fail_settles = G_MAXUINT;
+  test->ports->notice_error = SP_ERROR_UNAVAILABLE;
+}
+
+/* What can't be taken away for now, whatever an agent wrote in it, keeps nobody else waiting. */
+static void
+test_failing_settle_holds_nobody_up (void)
+{
+  g_autoptr (TestVault) test = test_vault_new ();
+  g_autofree char *token = test_vault_start (test);
+  g_autoptr (TestReply) first = test_create (test, token, "db"), gone = NULL, second = NULL;
+
+  test_drain ();
+  settle_without_end (test);
+  gone = test_cancel (test, token, first->id);
+  test_drain ();
+  second = test_create (test, token, "db");
+  test_run_until (two_posts, test->ports);
+  g_assert_cmpint (test_answer (test, "approve", "11"), ==, SP_ANSWER_TAKEN);
+}
+
+static void
 test_refused_alarms_once (void)
 {
   g_autoptr (TestVault) test = test_vault_new ();
@@ -188,6 +212,8 @@ main (int argc, char **argv)
   test_init (&argc, &argv);
   g_test_add_func ("/vault/notices/fields-and-origin", test_fields);
   g_test_add_func ("/vault/notices/post-is-repeated", test_post_is_repeated);
+  g_test_add_func ("/vault/notices/failing-settle-holds-nobody-up",
+                   test_failing_settle_holds_nobody_up);
   g_test_add_func ("/vault/notices/refused-alarms-once", test_refused_alarms_once);
   g_test_add_func ("/vault/notices/settled-once", test_settled_once);
   g_test_add_func ("/vault/notices/after-a-restart", test_after_a_restart);

@@ -1,6 +1,8 @@
 /* test-notify-file.c - the file notifier with a host of the test's own */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <glib/gstdio.h>
 #include <secret-proxy/notifier.h>
@@ -183,6 +185,31 @@ test_a_link_is_not_followed (Fixture *fixture, gconstpointer data)
   g_assert_false (g_file_test (target, G_FILE_TEST_EXISTS));
 }
 
+static void
+assert_pipe_is_refused (Fixture *fixture)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (post (fixture, &error));
+  g_assert_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE);
+  g_assert_nonnull (strstr (error->message, "no regular file"));
+}
+
+static void
+test_a_pipe_is_refused_at_once (Fixture *fixture, gconstpointer data)
+{
+  char byte;
+  int reader;
+
+  g_assert_cmpint (mkfifo (fixture->path, 0600), ==, 0);
+  assert_pipe_is_refused (fixture);
+  reader = open (fixture->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  g_assert_cmpint (reader, >=, 0);
+  assert_pipe_is_refused (fixture);
+  g_assert_cmpint (read (reader, &byte, 1), ==, 0);
+  g_assert_cmpint (close (reader), ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -196,6 +223,7 @@ main (int argc, char **argv)
     { "/notify-file/preview-is-what-is-written", test_preview_is_what_is_written },
     { "/notify-file/failures-are-told", test_failures_are_told },
     { "/notify-file/a-link-is-not-followed", test_a_link_is_not_followed },
+    { "/notify-file/a-pipe-is-refused-at-once", test_a_pipe_is_refused_at_once },
   };
 
   g_test_init (&argc, &argv, NULL);
