@@ -1,4 +1,7 @@
 """What the scenarios of virtual machines share: a folder, the driver, a guest's admin port."""
+import atexit
+import functools
+import glob
 import os
 import shutil
 import socket
@@ -52,6 +55,15 @@ def is_alive(pid):
         return False
 
 
+@functools.cache
+def initrd_folder(kernel):
+    """One for all classes; it goes with the process."""
+    folder = tempfile.TemporaryDirectory(prefix="sp-vm-")
+    atexit.register(folder.cleanup)
+    guest.make_initrd(os.path.join(folder.name, "initrd"), kernel)
+    return folder
+
+
 class Driver:
     """The driver as a process; it lies beside a link to the daemon's program, as it must."""
 
@@ -71,9 +83,13 @@ class Driver:
     def read(self):
         return self.process.stdout.readline().strip()
 
-    def ask(self, line):
+    def tell(self, line):
+        """Its answer is to be read later."""
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
+
+    def ask(self, line):
+        self.tell(line)
         return self.read()
 
     def close(self):
@@ -88,7 +104,6 @@ class Driver:
 class Case(unittest.TestCase):
     """Machines that end with the test."""
 
-    shared = None
     plugin = "qemu"
 
     @classmethod
@@ -98,14 +113,7 @@ class Case(unittest.TestCase):
             raise unittest.SkipTest("there is no Debian kernel with its modules here: install linux-image-cloud-amd64")
         if not os.path.exists("/usr/bin/qemu-system-x86_64"):
             raise unittest.SkipTest("there is no QEMU: install qemu-system-x86")
-        cls.shared = tempfile.TemporaryDirectory(prefix="sp-vm-")
-        cls.initrd = os.path.join(cls.shared.name, "initrd")
-        guest.make_initrd(cls.initrd, cls.kernel)
-
-    @classmethod
-    def tearDownClass(cls):
-        if cls.shared is not None:
-            cls.shared.cleanup()
+        cls.initrd = os.path.join(initrd_folder(cls.kernel).name, "initrd")
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="sp-vm-")
@@ -141,6 +149,15 @@ class Case(unittest.TestCase):
         self.assertTrue(answer.startswith("ok "), answer)
         _, state, acceleration, pid, why = answer.split(" ", 4)
         return int(state), int(acceleration), int(pid), why
+
+    def qemu_of_this_test(self):
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            try:
+                if self.id.encode() in guest.read(path).split(b"\0"):
+                    return int(path.split("/")[2])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        raise AssertionError("there is no QEMU")
 
     def console(self):
         text = b""

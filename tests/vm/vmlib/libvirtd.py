@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 
-from . import paths  # noqa: F401, pylint: disable=unused-import
+from . import paths
 
 from lib.wait import until  # noqa: E402
 
@@ -27,6 +27,7 @@ SETTINGS = {
     # Without virtlogd.
     "qemu.conf": 'stdio_handler = "file"\n',
 }
+KEPT = os.path.join(paths.BUILD, "libvirt-cache")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -80,6 +81,9 @@ def _move():
     move(*OWN)
     for folder in FOLDERS:
         os.mkdir(folder, 0o755)
+    # What it has found out about QEMU takes seconds, and it judges itself whether that is still so.
+    os.makedirs(KEPT, exist_ok=True)
+    _mount("--bind", KEPT, "/var/cache/libvirt/qemu")
     user = pwd.getpwnam("libvirt-qemu").pw_uid
     os.chmod("/var/lib/libvirt/boot", 0o711)
     os.chmod("/var/lib/libvirt/qemu", 0o750)
