@@ -14,10 +14,12 @@
 #include "errors.h"
 #include "host-facts.h"
 #include "live.h"
+#include "process.h"
 #include "spec.h"
 #include "wait.h"
 
 #define END_MS 3000u /* until an end is heard of */
+#define KILL_MS 2000 /* until a killed QEMU has ended */
 #define FOREVER_MS G_MAXINT
 
 SpLibvirtMachine *
@@ -83,7 +85,8 @@ forget (SpLibvirtMachine *machine)
   machine->pidfd = -1;
   machine->pid = 0;
   machine->acceleration = SP_VM_NONE;
-  machine->settled = machine->ending = machine->reset = FALSE;
+  machine->launched = machine->settled = machine->ending = FALSE;
+  machine->cause = SP_LIBVIRT_POWER_OFF;
 }
 
 static void
@@ -107,19 +110,25 @@ static const struct {
   { VIR_DOMAIN_EVENT_STOPPED_FROM_SNAPSHOT, "was ended by another program with a snapshot" },
 };
 
+/* Of a shut-down. */
+static const char *const causes[SP_LIBVIRT_N_CAUSES] = {
+  [SP_LIBVIRT_GUEST_RESET] =
+      "ended because the guest reset itself, as a kernel does after a panic; its log may say why",
+  [SP_LIBVIRT_OTHERS_RESET] = "was reset by another program, by virsh perhaps",
+  [SP_LIBVIRT_OTHERS_BUTTON] = "was asked to power off by another program, by virsh perhaps",
+  [SP_LIBVIRT_SIGNAL] = "ended because its QEMU was ended by a signal",
+};
+
 /* NULL: it powered off, or its end was wanted. */
 static const char *
 judge_end (const SpLibvirtMachine *machine, int detail)
 {
   if (machine->ending)
     return NULL;
-  if (machine->reset)
-    return "ended because the guest reset itself, as a kernel does after a panic; its log may say "
-           "why";
   for (gsize i = 0; i < G_N_ELEMENTS (ends); i++)
     if (ends[i].detail == detail)
       return ends[i].why;
-  return NULL;
+  return causes[machine->cause];
 }
 
 static void
@@ -133,12 +142,20 @@ has_ended (SpLibvirtMachine *machine, const char *how)
   tell (machine);
 }
 
+static void
+kill_process (const SpLibvirtMachine *machine)
+{
+  struct pollfd end = { .fd = machine->pidfd, .events = POLLIN };
+
+  if (machine->pidfd >= 0 && syscall (SYS_pidfd_send_signal, machine->pidfd, SIGKILL, NULL, 0) == 0)
+    (void) poll (&end, 1, KILL_MS);
+}
+
 /* Nobody would end it with us any more. */
 static void
 connection_was_lost (SpLibvirtMachine *machine)
 {
-  if (machine->pidfd >= 0)
-    (void) syscall (SYS_pidfd_send_signal, machine->pidfd, SIGKILL, NULL, 0);
+  kill_process (machine);
   has_ended (machine, "was ended, as the connection to libvirt's daemon was lost");
 }
 
@@ -156,8 +173,10 @@ sp_libvirt_machine_event (SpLibvirtMachine *machine, SpLibvirtEvent event, int d
   case SP_LIBVIRT_LOST:
     connection_was_lost (machine);
     return;
-  case SP_LIBVIRT_RESET:
-    machine->reset = TRUE;
+  case SP_LIBVIRT_CAUSE:
+    /* The first has led to what follows. */
+    if (machine->cause == SP_LIBVIRT_POWER_OFF && !machine->ending)
+      machine->cause = detail;
     return;
   case SP_LIBVIRT_CHANGED:
   case SP_LIBVIRT_RESUMED:
@@ -168,14 +187,26 @@ sp_libvirt_machine_event (SpLibvirtMachine *machine, SpLibvirtEvent event, int d
   }
 }
 
+/* A daemon that died while it started QEMU has left it running and can't say so. */
+static void
+find_orphan (SpLibvirtMachine *machine)
+{
+  if (machine->pidfd < 0 && machine->launched)
+    machine->pidfd = sp_libvirt_process_open (machine->spec->id, machine->user, &machine->pid);
+}
+
 void
 sp_libvirt_machine_end (SpLibvirtMachine *machine)
 {
+  gboolean heard = FALSE;
+
   machine->ending = TRUE;
   if (machine->domain != NULL && virDomainDestroy (machine->domain) == 0)
-    (void) sp_qemu_wait (NULL, END_MS, does_not_run, machine);
-  if (machine->domain != NULL && machine->pidfd >= 0)
-    (void) syscall (SYS_pidfd_send_signal, machine->pidfd, SIGKILL, NULL, 0);
+    heard = sp_qemu_wait (NULL, END_MS, does_not_run, machine);
+  if (!heard) {
+    find_orphan (machine);
+    kill_process (machine);
+  }
   forget (machine);
 }
 
@@ -223,8 +254,10 @@ sp_libvirt_machine_start (SpLibvirtMachine *machine, GCancellable *cancellable, 
     return TRUE;
   machine->busy = TRUE;
   ok = start (machine, cancellable, &why);
-  if (!ok)
+  if (!ok) {
+    sp_libvirt_explain_loss (machine->libvirt, &why);
     sp_libvirt_machine_end (machine);
+  }
   machine->busy = FALSE;
   if (ok)
     return TRUE;
@@ -240,12 +273,15 @@ static gboolean
 power_off (SpLibvirtMachine *machine, GCancellable *cancellable, GError **error)
 {
   g_autoptr (GError) why = NULL;
-  gboolean ok = virDomainShutdownFlags (machine->domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) == 0 ||
-                sp_libvirt_fail (&why, "the guest can't be asked to power off");
+  gboolean ok;
 
+  machine->ending = TRUE;
+  ok = virDomainShutdownFlags (machine->domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) == 0 ||
+       sp_libvirt_fail (&why, "the guest can't be asked to power off");
   /* One that is ending takes no requests. */
   if (sp_qemu_wait (cancellable, ok ? FOREVER_MS : END_MS, does_not_run, machine))
     return TRUE;
+  machine->ending = FALSE;
   if (why != NULL)
     g_propagate_error (error, g_steal_pointer (&why));
   else
@@ -296,8 +332,7 @@ find_change (const SpLibvirtMachine *machine, const char *xml)
 
   if (difference != NULL)
     return g_strdup_printf (
-        "the definition of libvirt's domain '%s' was changed by another program: "
-        "it has now '%s'",
+        "the definition of libvirt's domain '%s' was changed by another program: %s",
         machine->spec->name, difference);
   if (virDomainIsPersistent (machine->domain) == 1)
     return g_strdup_printf ("another program has defined libvirt's domain '%s' anew, to last: run "
@@ -329,6 +364,10 @@ look (SpLibvirtMachine *machine, SpVmInfo *info, GError **error)
     return FALSE;
   if (virDomainGetState (machine->domain, &state, &reason, 0) != 0)
     return sp_libvirt_fail (error, "libvirt does not say how %s is", machine->spec->name);
+  if (state == VIR_DOMAIN_SHUTDOWN || state == VIR_DOMAIN_SHUTOFF) {
+    g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE, "%s is ending", machine->spec->name);
+    return FALSE;
+  }
   xml = virDomainGetXMLDesc (machine->domain, 0);
   if (xml == NULL)
     return sp_libvirt_fail (error, "libvirt does not describe %s", machine->spec->name);

@@ -21,12 +21,14 @@ typedef struct {
   guint32 acceleration; /* of the domain */
   char *live;           /* its description at the start, in live.h's form */
   SpQemuConsole *console;
-  gint64 pid;       /* of QEMU; 0: not known */
-  int pidfd;        /* the same, so that no other is meant; -1: none */
-  gboolean settled; /* what is still heard of the start has been heard */
-  gboolean ending;  /* its end is wanted */
-  gboolean reset;   /* the guest ends it by a reset */
-  gboolean stale;   /* the end of an earlier run is still to be heard of */
+  uid_t user;        /* that QEMU runs as, once libvirt is to start it */
+  gboolean launched; /* libvirt may have started it, whatever it answered */
+  gint64 pid;        /* of QEMU; 0: not known */
+  int pidfd;         /* the same, so that no other is meant; -1: none */
+  gboolean settled;  /* what is still heard of the start has been heard */
+  gboolean ending;   /* its end is wanted */
+  int cause;         /* SpLibvirtCause */
+  gboolean stale;    /* the end of an earlier run is still to be heard of */
 } SpLibvirtMachine;
 
 /* @spec: checked; copied. */

@@ -26,7 +26,7 @@ static const SpOption options[] = {
   { .key = "boot-folder",
     .type = SP_OPTION_PATH,
     .fallback = "/var/lib/libvirt/boot",
-    .help = "with qemu:///system: where copies of kernel and initrd lie while a machine runs" },
+    .help = "with qemu:///system: where copies of kernel and initrd lie while a machine starts" },
   { .key = "memory",
     .type = SP_OPTION_SIZE,
     .fallback = "128M",
@@ -153,7 +153,13 @@ static void
 plugin_stop (gpointer data)
 {
   Plugin *self = data;
+  GHashTableIter iter;
+  gpointer machine;
 
+  /* While they are still in the table, so that their ends are heard of. */
+  g_hash_table_iter_init (&iter, self->machines);
+  while (g_hash_table_iter_next (&iter, NULL, &machine))
+    (void) sp_libvirt_machine_stop (machine, TRUE, NULL, NULL);
   g_hash_table_remove_all (self->machines);
   sp_libvirt_end (&self->libvirt);
 }
@@ -264,9 +270,14 @@ static gboolean
 libvirt_destroy (gpointer data, const char *id, GCancellable *cancellable, GError **error)
 {
   Plugin *self = data;
+  SpLibvirtMachine *machine = g_hash_table_lookup (self->machines, id);
 
-  (void) g_hash_table_remove (self->machines, id);
-  return TRUE;
+  if (machine == NULL)
+    return TRUE;
+  /* While it is still in the table, so that its end is heard of. */
+  if (!sp_libvirt_machine_stop (machine, TRUE, cancellable, error))
+    return FALSE;
+  return g_hash_table_remove (self->machines, id);
 }
 
 static gboolean

@@ -3,7 +3,9 @@ import json
 import os
 import signal
 import subprocess
+import time
 import unittest
+import uuid
 
 import life
 import test_network
@@ -84,6 +86,19 @@ class Life(life.Steps, LibvirtCase):
             shown = os.stat(path)
             self.assertEqual((shown.st_uid, shown.st_mode & 0o777), (0, 0o600))
         self.assertIn("Persistent:     no", DAEMON.virsh("dominfo", "test").stdout)
+        self.assertEqual(os.listdir("/var/lib/libvirt/boot"), [], "the copies were for the start only")
+
+    def test_the_end_of_a_destroyed_machine_is_heard_of(self):
+        driver = Driver(self)
+        # Each would take more than 3 s if it were not; one may do so on a busy machine.
+        for _ in range(4):
+            self.start(driver)
+            begun = time.monotonic()
+            self.check_that_it_is_destroyed(driver)
+            if time.monotonic() - begun < 3:
+                return
+        self.fail("each took more than 3 s")
+
 
 class Guard(LibvirtCase, test_network.Guard):
     pass
@@ -114,6 +129,17 @@ class BehindOurBack(LibvirtCase):
         answer = self.ended(driver)
         self.assertIn("the definition of libvirt's domain 'test' was changed by another program", answer)
         self.assertTrue(answer.startswith("ok 5 "), answer)
+
+    def test_a_limit_that_is_set_is_noticed_and_named(self):
+        driver = self.watch(disks=((self.disk("data.img", "DATA!"), "data", RAW, False),))
+        DAEMON.virsh("blkdeviotune", "test", "vda", "--total-bytes-sec", "100000")
+        self.assertIn("was changed by another program: it has now '<iotune>'", self.ended(driver))
+
+    def test_a_reset_by_another_is_named(self):
+        driver = self.watch()
+        # Its end may come before virsh's answer.
+        DAEMON.virsh("reset", "test", check=False)
+        self.assertEqual(self.ended(driver), "ok 5 0 0 libvirt's domain 'test' was reset by another program, by virsh perhaps")
 
     def test_a_definition_that_is_to_last_is_noticed_and_named(self):
         driver = self.watch()
@@ -162,7 +188,8 @@ class BehindOurBack(LibvirtCase):
         DAEMON.virsh("define", self.path("domain.xml"))
         self.addCleanup(DAEMON.virsh, "undefine", "test", check=False)
         self.assertEqual(driver.ask("create " + self.spec()), "ok")
-        self.assertIn("domain 'test' already exists", driver.ask("start " + self.id))
+        self.assertIn("libvirt has a domain 'test' of somebody else's", driver.ask("start " + self.id))
+        self.assertEqual(DAEMON.domains(), ["test"])
         DAEMON.virsh("undefine", "test")
 
 
@@ -180,6 +207,33 @@ class Daemon(LibvirtCase):
         self.assertIn("systemctl start libvirtd", answer)
         DAEMON.start()
         self.assertEqual(driver.ask("start " + self.id), "ok")
+
+    def test_a_daemon_that_dies_in_a_start_leaves_nothing_that_runs_or_stands_in_the_way(self):
+        driver = Driver(self)
+        self.assertEqual(driver.ask("create " + self.spec()), "ok")
+        driver.tell("start " + self.id)
+        wait_until("QEMU waits for its first order", self.waiting_qemu)
+        DAEMON.kill()
+        answer = driver.read()
+        self.assertIn("the connection to libvirt's daemon was lost meanwhile", answer)
+        self.assertIn("systemctl start libvirtd", answer)
+        self.assertIsNone(self.waiting_qemu())
+        driver.close()
+        DAEMON.start()
+        # As after a takeover that was taken back: the same name, and another number.
+        self.assertEqual(DAEMON.domains(), ["test"])
+        self.id = str(uuid.uuid4())
+        driver = Driver(self)
+        self.start(driver)
+        self.assertEqual(self.inspect(driver)[0], RUNNING)
+
+    def waiting_qemu(self):
+        """One that has processors, and so survives whoever started it."""
+        try:
+            pid = self.qemu_of_this_test()
+            return pid if len(os.listdir(f"/proc/{pid}/task")) > 2 else None
+        except (AssertionError, FileNotFoundError):
+            return None
 
     def test_a_daemon_that_hangs_does_not_hold_us_up(self):
         driver, other = Driver(self), Driver(self)
