@@ -15,6 +15,7 @@
 #include "base/problem.h"
 
 #define MAX_QUEUED (16u * 1024u * 1024u)
+#define MAX_LINES 16384u /* each is a mapping, and there can't be many */
 #define REST_MS 50u
 
 struct _SpRpc {
@@ -204,7 +205,7 @@ queue_line (SpRpc *rpc, SpSecret *line)
   rpc->out_length += sp_secret_length (line);
   g_queue_push_tail (&rpc->out, line);
   /* A peer that does not read must not fill our memory. */
-  if (rpc->out_length > MAX_QUEUED)
+  if (rpc->out_length > MAX_QUEUED || rpc->out.length > MAX_LINES)
     ended (rpc);
   else if (rpc->writer == NULL)
     flush (rpc);

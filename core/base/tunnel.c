@@ -16,11 +16,17 @@ struct _SpTunnel {
   gpointer data;
   GMainContext *context;
   GSource *reader, *writer;
-  guint may_send; /* bytes */
-  GQueue in;      /* SpSecret, for the socket */
-  gsize in_done;  /* of the first of them */
-  guint in_length, consumed;
+  guint may_send;          /* as messages count */
+  GQueue in;               /* SpSecret, for the socket */
+  gsize in_done;           /* bytes of the first of them */
+  guint waiting, consumed; /* as messages count */
 };
+
+static guint
+cost_of (gsize length)
+{
+  return (guint) MAX (length, SP_TUNNEL_LEAST);
+}
 
 static void
 source_clear (GSource **source)
@@ -88,10 +94,10 @@ on_readable (int fd, GIOCondition condition, gpointer data)
   gssize n = read (fd, sp_secret_data (bytes), sp_secret_length (bytes));
 
   if (n > 0) {
-    tunnel->may_send -= (guint) n;
+    tunnel->may_send -= cost_of ((gsize) n);
     sp_secret_truncate (bytes, (gsize) n);
     /* Without an allowance nothing is read, so the writer at the socket has to wait. */
-    if (tunnel->may_send == 0)
+    if (tunnel->may_send < SP_TUNNEL_LEAST)
       source_clear (&tunnel->reader);
     tunnel->events.send (bytes, tunnel->data);
   } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
@@ -107,7 +113,7 @@ sp_tunnel_allowed (SpTunnel *tunnel, gint64 bytes)
   if (bytes < 0 || bytes > SP_TUNNEL_WINDOW - tunnel->may_send)
     return FALSE;
   tunnel->may_send += (guint) bytes;
-  if (tunnel->fd >= 0 && tunnel->may_send > 0)
+  if (tunnel->fd >= 0 && tunnel->may_send >= SP_TUNNEL_LEAST)
     watch (tunnel, &tunnel->reader, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable);
   return TRUE;
 }
@@ -122,10 +128,10 @@ consume (SpTunnel *tunnel, gsize n)
   SpSecret *first = g_queue_peek_head (&tunnel->in);
 
   tunnel->in_done += n;
-  tunnel->in_length -= (guint) n;
-  tunnel->consumed += (guint) n;
   if (tunnel->in_done < sp_secret_length (first))
     return;
+  tunnel->waiting -= cost_of (sp_secret_length (first));
+  tunnel->consumed += cost_of (sp_secret_length (first));
   sp_secret_unref (g_queue_pop_head (&tunnel->in));
   tunnel->in_done = 0;
 }
@@ -181,13 +187,14 @@ sp_tunnel_take (SpTunnel *tunnel, SpSecret *bytes)
 {
   gsize length = sp_secret_length (bytes);
 
-  if (length == 0 || length > SP_TUNNEL_WINDOW - tunnel->in_length - tunnel->consumed)
+  if (length == 0 || length > SP_TUNNEL_WINDOW ||
+      cost_of (length) > SP_TUNNEL_WINDOW - tunnel->waiting - tunnel->consumed)
     return FALSE;
   if (tunnel->fd < 0)
     return TRUE;
   (void) tunnel_ref (tunnel);
   g_queue_push_tail (&tunnel->in, sp_secret_ref (bytes));
-  tunnel->in_length += (guint) length;
+  tunnel->waiting += cost_of (length);
   flush (tunnel);
   allow (tunnel);
   tunnel_unref (tunnel);

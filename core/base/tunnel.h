@@ -4,7 +4,7 @@
  * is a socket on each side, and between them a tunnel: what is read here is handed to send(), and
  * arrives over there in sp_tunnel_take().  docs/admin-channel.md has the messages.
  *
- * What must stay true: at most SP_TUNNEL_WINDOW bytes are on their way in each direction, so neither side
+ * What must stay true: at most SP_TUNNEL_WINDOW bytes, as messages count, are on their way in each direction, so neither side
  * can fill the other's memory, and no tunnel can fill the channel; the bytes may hold anything, so they
  * are in locked memory and are wiped.
  */
@@ -14,6 +14,8 @@
 
 #define SP_TUNNEL_WINDOW (256u * 1024u)
 #define SP_TUNNEL_CHUNK (48u * 1024u) /* in one message */
+/* A message counts for no less: a peer that sends single bytes must not make thousands of them. */
+#define SP_TUNNEL_LEAST 1024u
 
 typedef struct _SpTunnel SpTunnel;
 

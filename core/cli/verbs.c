@@ -19,6 +19,8 @@ const gsize sp_cli_n_globals = G_N_ELEMENTS (sp_cli_globals);
 static const SpCliOption yes_options[] = { YES };
 static const SpCliOption local_options[] = {
   { "port", "N", FALSE, "listen on this port; 0: a free one" },
+  { "listen", "ADDRESS:PORT", FALSE, "listen there, whatever the config says" },
+  { "url", "URL", FALSE, "what agents are told, where it is reached by another name" },
   { "ephemeral", NULL, FALSE, "without a folder: all of it is gone when it ends" },
 };
 static const SpCliOption put_options[] = {
@@ -72,6 +74,7 @@ static const SpCliOption provision_options[] = {
   { "memory", "SIZE", FALSE, "of the machine; 128M" },
   { "disk", "SIZE", FALSE, "of its disk; 256M" },
   { "vm", "PLUGIN", FALSE, "the vm plugin that runs it" },
+  { "boot-timeout", "TIME", FALSE, "how long it may take until the vault answers; 4m" },
 };
 static const SpCliOption log_options[] = {
   { "host", NULL, FALSE, "the messages of the resident process instead of the machine's console" },
@@ -93,6 +96,8 @@ static const SpCliOption apply_options[] = {
 static const SpCliOption build_options[] = {
   { "output", "DIR", FALSE, "a new folder for it, instead of this host's images" },
   { "kernel", "FILE", FALSE, "which kernel; the newest of /boot where it is not given" },
+  { "bundle", "DIR", FALSE, "instead: the programs with all that they need, for other machines" },
+  { "oci", "FILE", FALSE, "instead: an OCI image of that, as a tar" },
 };
 static const SpCliOption export_options[] = {
   { "image", "ID|DIR", FALSE, "which image; the newest of this host where it is not given" },
@@ -110,14 +115,14 @@ static const SpCliOption plugin_check_options[] = {
 
 const SpCliVerb sp_cli_verbs[] = {
   { .name = "local",
-    .args = "DIR|--ephemeral [--port N]",
+    .args = "DIR|--ephemeral [--port N] [--listen ADDRESS:PORT] [--url URL]",
     .help = "run a vault on this machine without a VM",
     SP_CLI_OPTIONS (local_options),
     .max_args = 1,
     .run = sp_cli_local },
   { .name = "image build",
-    .args = "[--output DIR] [--kernel FILE]",
-    .help = "build the appliance that vault VMs boot",
+    .args = "[--output DIR] [--kernel FILE] | --bundle DIR | --oci FILE",
+    .help = "build the appliance that vault VMs boot, a bundle or an OCI image",
     SP_CLI_OPTIONS (build_options),
     .run = sp_cli_image_build },
   { .name = "image measure",
@@ -139,7 +144,8 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = 1,
     .run = sp_cli_image_export },
   { .name = "provision",
-    .args = "--staging DIR --image DIR [--port N] [--memory SIZE] [--disk SIZE] [--vm PLUGIN]",
+    .args = "--staging DIR --image DIR [--port N] [--memory SIZE] [--disk SIZE] [--vm PLUGIN] "
+            "[--boot-timeout TIME]",
     .help = "build a vault VM for the host to take over (the agent's part)",
     SP_CLI_OPTIONS (provision_options),
     .run = sp_cli_provision },

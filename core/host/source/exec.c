@@ -136,15 +136,15 @@ ask (SpSource *source, Answer *answer, GError **error, const char *program, cons
   return call (source, &what, answer, error);
 }
 
-/* A program gave another status than 0.  The command may have done so without the program: then 'true'
- * fails, too. */
+/* A program gave another status than 0.  The command may have done so without the program, or have kept
+ * words with a dash for itself (multipass exec without its --): then what holds everywhere fails, too. */
 static gboolean
 explain (SpSource *source, const char *program, const char *path, const Answer *answer,
          GError **error)
 {
   g_auto (Answer) works = { 0 };
   g_auto (Answer) exists = { 0 };
-  gboolean reachable = ask (source, &works, error, "true", NULL, NULL);
+  gboolean reachable = ask (source, &works, error, "test", "-d", "/");
 
   if (!reachable)
     return FALSE;

@@ -34,7 +34,9 @@ sp_takeover_keys (gpointer data, char **ret_message, gboolean *ret_skipped, GErr
   if (keys == NULL || !make_volume (takeover, record, error) ||
       !sp_vault_record_write (record, takeover->fd, error))
     return FALSE;
-  *ret_message = g_strdup_printf ("master, vault identity, host, TLS; vault %s", keys->vault_id);
+  *ret_message = g_strdup_printf ("master, vault identity, host, TLS; no SSH, an appliance has no "
+                                  "login; vault %s",
+                                  keys->vault_id);
   return TRUE;
 }
 

@@ -21,7 +21,7 @@ sp_takeover_start (gpointer data, char **ret_message, gboolean *ret_skipped, GEr
 
   if (!sp_vm_control_start (&options, error))
     return FALSE;
-  *ret_message = g_strdup ("the keys were delivered over the admin channel");
+  *ret_message = g_strdup ("the new keys were put in over the admin channel");
   return TRUE;
 }
 

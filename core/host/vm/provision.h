@@ -14,6 +14,7 @@ typedef struct {
   const char *plugin_dir;
   const char *memory, *disk; /* sizes as in the config file; NULL: 128M, 256M */
   guint16 port;              /* of this machine's loopback */
+  guint boot_s;              /* how long the vault may take until it answers; 0: 240 */
   void (*report) (const SpStepReport *report, guint n_steps, gpointer data);
   gpointer data;
 } SpProvisionOptions;

@@ -410,6 +410,18 @@ test_peer_that_does_not_read (Stream *stream, gconstpointer data)
   g_assert_cmpuint (stream->closed, ==, 1);
 }
 
+/* Nor by how many lines there are: each is in memory of its own. */
+static void
+test_many_lines (Stream *stream, gconstpointer data)
+{
+  g_autoptr (SpRpcMessage) message = sp_rpc_message_new (NULL, "m");
+
+  for (guint i = 0; i < 80000 && sp_rpc_is_open (stream->rpc); i++)
+    sp_rpc_send (stream->rpc, message);
+  g_assert_false (sp_rpc_is_open (stream->rpc));
+  g_assert_cmpuint (stream->closed, ==, 1);
+}
+
 static void
 on_port_message (SpRpc *rpc, SpRpcMessage *message, gpointer data)
 {
@@ -491,5 +503,6 @@ main (int argc, char **argv)
   add ("/rpc/stream/reply-without-result", test_reply_without_result);
   add ("/rpc/stream/bad-request-is-answered", test_bad_request_is_answered);
   add ("/rpc/stream/peer-that-does-not-read", test_peer_that_does_not_read);
+  add ("/rpc/stream/many-lines-that-nobody-reads", test_many_lines);
   return g_test_run ();
 }

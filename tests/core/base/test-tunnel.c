@@ -37,7 +37,8 @@ on_allow (guint bytes, gpointer data)
   End *end = data;
 
   end->allowed += bytes;
-  g_assert_true (sp_tunnel_allowed (end->other->tunnel, bytes));
+  if (!end->other->deaf)
+    g_assert_true (sp_tunnel_allowed (end->other->tunnel, bytes));
 }
 
 static void
@@ -155,9 +156,55 @@ test_bounded (void)
   (void) fill (&left, 16 * 1024 * 1024);
   g_assert_cmpuint (left.sent, ==, SP_TUNNEL_WINDOW);
   before = left.sent;
-  g_assert_true (sp_tunnel_allowed (left.tunnel, 1000));
+  g_assert_true (sp_tunnel_allowed (left.tunnel, SP_TUNNEL_LEAST + 10));
   spin ();
-  g_assert_cmpuint (left.sent, ==, before + 1000);
+  g_assert_cmpuint (left.sent, ==, before + SP_TUNNEL_LEAST + 10);
+  tear_down (&left, &right);
+}
+
+/* However little each of them has: what a message takes of the other side is more than its bytes. */
+static void
+test_small (void)
+{
+  End left = { .fd = -1 }, right = { .fd = -1 };
+
+  set_up (&left, &right);
+  right.deaf = TRUE;
+  for (guint i = 0; i < 2 * SP_TUNNEL_WINDOW / SP_TUNNEL_LEAST; i++) {
+    g_assert_cmpint (write (left.fd, "x", 1), ==, 1);
+    spin ();
+  }
+  g_assert_cmpuint (left.sent, ==, SP_TUNNEL_WINDOW / SP_TUNNEL_LEAST);
+  tear_down (&left, &right);
+}
+
+/* A peer that does not stop is noticed before thousands of them are kept. */
+static void
+test_small_overrun (void)
+{
+  End left = { .fd = -1, .deaf = TRUE }, right = { .fd = -1 };
+  g_autoptr (SpSecret) one = sp_secret_new (1);
+  guint n = 0;
+
+  set_up (&left, &right);
+  while (n < 10000 && sp_tunnel_take (right.tunnel, one))
+    n++;
+  g_assert_cmpuint (n, <, 2000);
+  tear_down (&left, &right);
+}
+
+static void
+test_small_goes_through (void)
+{
+  End left = { .fd = -1 }, right = { .fd = -1 };
+  char got[64];
+
+  set_up (&left, &right);
+  for (guint i = 0; i < 8 * SP_TUNNEL_WINDOW / SP_TUNNEL_LEAST; i++) {
+    g_assert_cmpint (write (left.fd, "x", 1), ==, 1);
+    spin ();
+    g_assert_cmpint (read (right.fd, got, sizeof got), ==, 1);
+  }
   tear_down (&left, &right);
 }
 
@@ -224,6 +271,9 @@ main (int argc, char **argv)
   g_test_add_func ("/tunnel/what-goes-in-comes-out-at-the-other-end", test_round_trip);
   g_test_add_func ("/tunnel/much-more-than-the-window-goes-through", test_much);
   g_test_add_func ("/tunnel/nothing-beyond-the-window-is-sent-unasked", test_bounded);
+  g_test_add_func ("/tunnel/small-messages-count-for-more", test_small);
+  g_test_add_func ("/tunnel/small-messages-that-overrun-are-noticed", test_small_overrun);
+  g_test_add_func ("/tunnel/small-messages-go-through", test_small_goes_through);
   g_test_add_func ("/tunnel/a-peer-that-breaks-the-rules-is-noticed", test_broken_peer);
   g_test_add_func ("/tunnel/a-peer-that-overruns-the-window-is-noticed", test_overrun);
   g_test_add_func ("/tunnel/the-last-bytes-come-before-the-end", test_end);

@@ -121,6 +121,39 @@ test_revoked_by_a_person (void)
 }
 
 static void
+take_answer (SpAnswerResult result, const char *sentence, gpointer data)
+{
+  *(int *) data = (int) result;
+}
+
+/* Two people at two notifiers, and the agent, in the same moment: one of them ends it, and once. */
+static void
+test_revoked_at_once (void)
+{
+  g_autofree char *token = NULL;
+  g_autoptr (TestVault) test = two_notifiers (1, &token);
+  g_autofree char *id = test_approved (test, token, "g", HOUR);
+  g_autoptr (TestReply) redeem = test_reply_new ();
+  int first = -1, second = -1;
+
+  test_drain ();
+  test->ports->hold_writes = TRUE;
+  sp_vault_answer (test->vault, "tg", test_ports_last (test->ports, "tg", TEST_GRANT, FALSE)->id,
+                   "revoke", "22", NULL, take_answer, &first);
+  sp_vault_answer (test->vault, "mail",
+                   test_ports_last (test->ports, "mail", TEST_GRANT, FALSE)->id, "revoke", "a@x",
+                   NULL, take_answer, &second);
+  sp_vault_redeem (test->vault, token, id, test_reply_take, redeem);
+  test_ports_release (test->ports);
+  test_reply_wait (redeem);
+  test_drain ();
+  g_assert_cmpint (first, ==, SP_ANSWER_TAKEN);
+  g_assert_cmpint (second, ==, SP_ANSWER_TOO_LATE);
+  test_assert_problem (redeem, SP_PROBLEM_REVOKED);
+  g_assert_cmpuint (test_count_events (test, "request.revoked"), ==, 1);
+}
+
+static void
 test_revoked_by_the_admin (void)
 {
   g_autofree char *token = NULL;
@@ -279,6 +312,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vault/grant/shown", test_shown);
   g_test_add_func ("/vault/grant/single-use-has-none", test_single_use_has_none);
   g_test_add_func ("/vault/grant/revoked-by-a-person", test_revoked_by_a_person);
+  g_test_add_func ("/vault/grant/revoked-at-once", test_revoked_at_once);
   g_test_add_func ("/vault/grant/revoked-by-the-admin", test_revoked_by_the_admin);
   g_test_add_func ("/vault/grant/runs-out", test_runs_out);
   g_test_add_func ("/vault/grant/after-a-restart", test_after_a_restart);

@@ -71,6 +71,12 @@ class Bench:
                 raise TimeoutError(f"no event {name} number {count} in {timeout} s: {self.events}")
             return event
 
+    def script(self, **how):
+        """What the core says from here on; it holds when this returns."""
+        count = len(self.all("scripted")) + 1
+        self.command("script", **how)
+        self.wait("scripted", count)
+
     def start(self):
         self.command("start")
         return self.wait("started")

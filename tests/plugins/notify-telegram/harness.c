@@ -451,6 +451,7 @@ take_line (Core *core, const char *line, gsize length)
   name = json_object_get_string_member (json_node_get_object (node), "cmd");
   if (strcmp (name, "script") == 0) {
     do_script (core, json_node_get_object (node));
+    emit_end ("scripted", TRUE, NULL);
     return TRUE;
   }
   g_async_queue_push (core->commands, g_steal_pointer (&node));

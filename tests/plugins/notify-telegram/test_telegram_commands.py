@@ -95,7 +95,7 @@ class Commands(Words):
     def test_the_same_message_again(self):
         bench = self.bench()
         bench.post()
-        bench.command("script", results=[5, 5])     # the core can't record the tap
+        bench.script(results=[5, 5])     # the core can't record the tap
         self.api.tap(OWNER, self.card()["message_id"], "Deny")
         self.say("/status")
         bench.wait("answer", 3, timeout=20)

@@ -246,7 +246,7 @@ class Restarts(Scenario):
         bench = self.bench()
         bench.post()
         card = self.card()
-        bench.command("script", results=[TRY_AGAIN, TRY_AGAIN])
+        bench.script(results=[TRY_AGAIN, TRY_AGAIN])
         query = self.api.tap(OWNER, card["message_id"], "Deny")
         bench.wait("answer", 1)
         self.assertTrue(self.toast(query)["show_alert"])
@@ -265,7 +265,7 @@ class Restarts(Scenario):
         bench = self.bench()
         bench.post()
         card = self.card()
-        bench.command("script", results=[TRY_AGAIN] * 50)
+        bench.script(results=[TRY_AGAIN] * 50)
         self.api.tap(OWNER, card["message_id"], "Deny")
         bench.wait("answer", 1)
         bench.kill()
@@ -284,7 +284,7 @@ class Restarts(Scenario):
 
     def test_state_that_cannot_be_kept(self):
         bench = self.bench()
-        bench.command("script", remember_fails=1000)
+        bench.script(remember_fails=1000)
         result = bench.post(deadline_ms=1500)
         self.assertEqual((result["ok"], result["code"]), (False, UNAVAILABLE))
         self.assertEqual(self.sent(), 0)

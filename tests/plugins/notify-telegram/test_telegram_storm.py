@@ -124,7 +124,7 @@ class Turns(Storm):
     def test_state_that_cannot_be_kept(self):
         bench = self.bench()
         self.burst(bench, [f"k{n}" for n in range(AT_ONCE)])
-        bench.command("script", remember_fails=1)
+        bench.script(remember_fails=1)
         result = bench.post("k9")
         self.assertEqual((result["ok"], result["code"]), (False, UNAVAILABLE))
         self.assertTrue(bench.post("k9")["ok"])

@@ -51,7 +51,7 @@ class Core(Scenario):
     def test_an_answer_in_the_reply_that_can_not_be_recorded(self):
         self.service.decide = lambda notice: "once"
         bench = self.bench()
-        bench.command("script", results=[TRY_AGAIN])
+        bench.script(results=[TRY_AGAIN])
         self.assertTrue(bench.post()["ok"])
         self.assertEqual([e["result"] for e in bench.all("answer")], ["try-again", "taken"])
         deliveries = [n["delivery"] for n in self.service.events("notice")]
@@ -60,7 +60,7 @@ class Core(Scenario):
     def test_a_fetched_answer_that_can_not_be_recorded(self):
         bench = self.bench(answers=self.service.url + "/answers")
         bench.post()
-        bench.command("script", results=[TRY_AGAIN, TRY_AGAIN])
+        bench.script(results=[TRY_AGAIN, TRY_AGAIN])
         notice = self.service.events("notice")[0]
         self.service.answers += [self.service.answer_to(notice, "deny"), self.service.answer_to(notice, "once", BOB)]
         self.assertEqual(bench.wait("answer", 3)["result"], "taken")
@@ -72,7 +72,7 @@ class Core(Scenario):
         bench = self.bench(answers=self.service.url + "/answers")
         bench.post()
         self.service.wait_entry("?after=0")
-        bench.command("script", remember_fails=1)
+        bench.script(remember_fails=1)
         self.service.answers.append(self.service.answer_to(self.service.events("notice")[0], "deny"))
         seen = len(self.service.entries("?after=0"))
         self.service.wait_entry("?after=0", seen + 2)
@@ -81,7 +81,7 @@ class Core(Scenario):
 
     def test_nothing_leaves_that_is_not_remembered(self):
         bench = self.bench()
-        bench.command("script", remember_fails=1)
+        bench.script(remember_fails=1)
         self.assertFalse(bench.post()["ok"])
         self.assertEqual(self.service.events("notice"), [])
 
