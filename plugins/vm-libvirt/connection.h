@@ -7,7 +7,7 @@
 
 #include <libvirt/libvirt.h>
 
-#include <secret-proxy/vm.h>
+#include "machines.h"
 
 typedef struct _SpLibvirt SpLibvirt;
 
@@ -34,6 +34,7 @@ typedef void (*SpLibvirtEventFunc) (const char *id, SpLibvirtEvent event, int de
 
 /* The plugin: what all machines share. */
 struct _SpLibvirt {
+  SpQemuMachines machines; /* first */
   SpHost *host;
   const char *uri;
   gboolean system;          /* qemu:///system, with QEMU as users of their own */

@@ -84,7 +84,7 @@ check_named (virConnectPtr connection, const char *name, GError **error)
 static gboolean
 check_network (const SpLibvirtMachine *machine, GError **error)
 {
-  const SpVmSpec *spec = machine->spec;
+  const SpVmSpec *spec = machine->any.spec;
 
   if (spec->network == SP_VM_NETWORK_USER)
     return sp_qemu_ports_check (spec, error);
@@ -104,7 +104,7 @@ find_guard (const SpLibvirtMachine *machine, Launch *launch, GError **error)
 {
   struct stat st;
 
-  if (machine->spec->network != SP_VM_NETWORK_USER)
+  if (machine->any.spec->network != SP_VM_NETWORK_USER)
     return TRUE;
   launch->guard = sp_qemu_guard_path ();
   launch->rules = sp_qemu_guard_rules_here (machine->libvirt->ports);
@@ -128,7 +128,7 @@ static gboolean
 prepare (SpLibvirtMachine *machine, guint32 acceleration, Launch *launch, GError **error)
 {
   SpLibvirt *libvirt = machine->libvirt;
-  const SpVmSpec *spec = machine->spec;
+  const SpVmSpec *spec = machine->any.spec;
   g_autoptr (GError) why = NULL;
 
   launch->emulator = sp_libvirt_emulator (libvirt->connection, error);
@@ -186,7 +186,7 @@ end_leftover (SpLibvirtMachine *machine, virDomainPtr domain)
 
   if (virDomainIsActive (domain) == 1) {
     machine->stale =
-        virDomainGetUUIDString (domain, id) == 0 && g_str_equal (id, machine->spec->id);
+        virDomainGetUUIDString (domain, id) == 0 && g_str_equal (id, machine->any.spec->id);
     (void) virDomainDestroy (domain);
   }
   (void) virDomainUndefineFlags (domain, 0);
@@ -199,9 +199,9 @@ static gboolean
 clear_number (SpLibvirtMachine *machine, GError **error)
 {
   virDomainPtr domain =
-      virDomainLookupByUUIDString (machine->libvirt->connection, machine->spec->id);
+      virDomainLookupByUUIDString (machine->libvirt->connection, machine->any.spec->id);
   g_autofree char *owner = domain != NULL ? owner_of (domain) : NULL;
-  gboolean mine = owner != NULL && g_str_equal (virDomainGetName (domain), machine->spec->name);
+  gboolean mine = owner != NULL && g_str_equal (virDomainGetName (domain), machine->any.spec->name);
   g_autofree char *own = sp_libvirt_process_word ();
   /* One of ours can only be what an end that failed has left. */
   gboolean used = mine && g_strcmp0 (owner, own) != 0 && sp_libvirt_process_lives (owner) &&
@@ -230,7 +230,7 @@ clear_number (SpLibvirtMachine *machine, GError **error)
 static gboolean
 clear_name (SpLibvirtMachine *machine, GError **error)
 {
-  const char *name = machine->spec->name;
+  const char *name = machine->any.spec->name;
   virDomainPtr domain = virDomainLookupByName (machine->libvirt->connection, name);
   g_autofree char *owner = domain != NULL ? owner_of (domain) : NULL;
   gboolean left = owner != NULL && !sp_libvirt_process_lives (owner);
@@ -293,7 +293,7 @@ run_paused (SpLibvirtMachine *machine, const Launch *launch, GError **error)
 
   if (domain == NULL)
     return sp_libvirt_fail (error, "libvirt does not take the machine");
-  ok = give_disks (domain, machine->spec, error);
+  ok = give_disks (domain, machine->any.spec, error);
   machine->user = launch->user;
   machine->launched = ok;
   if (ok && virDomainCreateWithFlags (domain,
@@ -328,7 +328,7 @@ connect_to (const char *path)
 static gboolean
 close_sockets (const SpLibvirtMachine *machine, const Launch *launch, GError **error)
 {
-  const char *const paths[] = { launch->console, machine->spec->admin_socket };
+  const char *const paths[] = { launch->console, machine->any.spec->admin_socket };
 
   for (gsize i = 0; i < G_N_ELEMENTS (paths); i++)
     if (paths[i] != NULL && chmod (paths[i], 0600) != 0) {
@@ -342,7 +342,7 @@ close_sockets (const SpLibvirtMachine *machine, const Launch *launch, GError **e
 static gboolean
 read_console (SpLibvirtMachine *machine, const Launch *launch, GError **error)
 {
-  const SpVmSpec *spec = machine->spec;
+  const SpVmSpec *spec = machine->any.spec;
   g_autoptr (SpQemuLog) log =
       spec->log != NULL ? sp_qemu_log_open (spec->log, spec->log_limit, error) : NULL;
   int fd;
@@ -362,7 +362,7 @@ read_console (SpLibvirtMachine *machine, const Launch *launch, GError **error)
 static gboolean
 find_process (SpLibvirtMachine *machine, const Launch *launch, GError **error)
 {
-  machine->pidfd = sp_libvirt_process_open (machine->spec->id, launch->user, &machine->pid);
+  machine->pidfd = sp_libvirt_process_open (machine->any.spec->id, launch->user, &machine->pid);
   if (machine->pidfd < 0) {
     g_set_error_literal (
         error, SP_ERROR, SP_ERROR_UNAVAILABLE,
@@ -412,7 +412,7 @@ sp_libvirt_launch (SpLibvirtMachine *machine, guint32 acceleration, GCancellable
     return FALSE;
   machine->acceleration = acceleration;
   /* QEMU has them in its memory, also for a reset. */
-  sp_libvirt_boot_remove (machine->libvirt->boot_folder, machine->spec->id);
+  sp_libvirt_boot_remove (machine->libvirt->boot_folder, machine->any.spec->id);
   return close_sockets (machine, &launch, error) && read_console (machine, &launch, error) &&
          find_process (machine, &launch, error) && let_go (machine, error);
 }
