@@ -20,6 +20,8 @@ ABSENT, STOPPED, RUNNING, PAUSED, FAILED = 1, 2, 3, 4, 5
 KVM, EMULATED = 1, 2
 USER, BRIDGE, TAP, NAMED = 1, 2, 3, 4
 RAW, QCOW2 = 1, 2
+# A third of the time is spent for what these leave out.
+KERNEL_WORDS = "console=ttyS0 quiet panic=-1 8250.nr_uarts=1 cryptomgr.notests acpi=noirq mitigations=off"
 
 
 def wait_until(what, condition, seconds=PATIENCE):
@@ -134,7 +136,7 @@ class Case(unittest.TestCase):
         provision, forwards = role == PROVISION, f"('127.0.0.1', {self.port}, 3737)" if network == USER else ""
         listed = ", ".join(f"({quoted(p)}, {quoted(n)}, {f}, {int(r)})" for p, n, f, r in disks)
         words = [quoted(self.id), "'test'", str(role), quoted(self.kernel), quoted(self.initrd),
-                 quoted(f"console=ttyS0 quiet panic=-1 {cmdline}".strip()), f"[{listed}]", str(memory << 20), "1", str(acceleration), str(network),
+                 quoted(f"{KERNEL_WORDS} {cmdline}".strip()), f"[{listed}]", str(memory << 20), "1", str(acceleration), str(network),
                  quoted(bridge), "nothing", f"[{forwards}]", quoted(self.path("admin.sock")), quoted(self.path("console.log")), str(log_limit),
                  quoted(self.path("monitor.sock") if provision else None), quoted(self.path("qemu.pid") if provision else None)]
         return "(" + ", ".join(words) + ")"
@@ -177,6 +179,10 @@ class Case(unittest.TestCase):
     def tell(self, connection, line):
         """The guest's answer to a line; the first one after the start waits until it is up."""
         connection.sendall(line.encode() + b"\n")
+        return self.answer(connection)
+
+    @staticmethod
+    def answer(connection):
         answer = b""
         while not answer.endswith(b"\n"):
             chunk = connection.recv(4096)

@@ -1,8 +1,9 @@
 """What a machine of the host's does while it runs, in steps: a suite takes them one by one, or several on one guest."""
 import os
+import select
 import socket
 
-from case import ABSENT, EMULATED, FAILED, RAW, RUNNING, STOPPED, guest, is_alive, wait_until
+from case import ABSENT, EMULATED, FAILED, PATIENCE, RAW, RUNNING, STOPPED, guest, is_alive, wait_until
 
 
 def listed(doors):
@@ -91,7 +92,6 @@ class Steps:
         tcp, udp = socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         udp.bind(("127.0.0.1", 0))
         for door in (tcp, udp):
-            door.setblocking(False)
             self.addCleanup(door.close)
         return tcp, udp
 
@@ -99,20 +99,15 @@ class Steps:
         """Whether the guest came through the two."""
         tcp, udp = doors
         connection = self.admin()
-        self.assertTrue(self.tell(connection, f"tcp 10.0.2.2 {tcp.getsockname()[1]}").startswith("tcp "))
+        connection.sendall(f"tcp 10.0.2.2 {tcp.getsockname()[1]}\n".encode())
+        came = tcp in select.select([tcp, connection], [], [], PATIENCE)[0]
+        if came:
+            # So that the guest need not wait for an end.
+            tcp.accept()[0].close()
+        self.assertTrue(self.answer(connection).startswith("tcp "))
         self.assertEqual(self.tell(connection, f"udp 10.0.2.2 {udp.getsockname()[1]}"), "udp sent")
         connection.close()
-        return self._has_come(tcp.accept), self._has_come(lambda: udp.recv(100))
-
-    @staticmethod
-    def _has_come(take):
-        try:
-            taken = take()
-            if isinstance(taken, tuple):
-                taken[0].close()
-            return True
-        except BlockingIOError:
-            return False
+        return came, udp in select.select([udp], [], [], 0)[0]
 
     def check_that_it_is_destroyed(self, driver):
         pid = self.inspect(driver)[2]
