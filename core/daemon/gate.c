@@ -8,6 +8,7 @@
 #include "daemon/routes.h"
 
 #define KEEPER_ANSWER_MS 10000u
+#define LAST_TURNS 100u
 
 struct _SpGate {
   SpHttpServer *server;
@@ -137,6 +138,9 @@ sp_gate_run (int link_fd, int listen_fd)
   if (gate != NULL) {
     g_main_loop_run (loop);
     sp_gate_free (gate);
+    /* Reads that were cancelled with their connections give back what they hold. */
+    for (guint i = 0; i < LAST_TURNS && g_main_context_iteration (context, FALSE); i++)
+      ;
   } else {
     g_warning ("gate: %s", error->message);
   }

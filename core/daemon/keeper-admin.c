@@ -189,7 +189,8 @@ on_message (SpRpc *rpc, SpRpcMessage *message, gpointer data)
 {
   SpKeeper *keeper = data;
 
-  if (message->method == NULL)
+  /* At the end the last turns of the loop may bring one more. */
+  if (message->method == NULL || keeper->ending)
     return;
   if (message->id == NULL) {
     take_notification (keeper, message);
@@ -213,7 +214,10 @@ on_closed (SpRpc *rpc, gpointer data)
 static void
 on_alone (SpRpc *rpc, gpointer data)
 {
-  sp_keeper_tunnels_drop (((SpKeeper *) data)->tunnels, SP_KEEPER_NO_HOST);
+  SpKeeper *keeper = data;
+
+  if (!keeper->ending)
+    sp_keeper_tunnels_drop (keeper->tunnels, SP_KEEPER_NO_HOST);
 }
 
 gboolean

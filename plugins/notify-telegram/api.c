@@ -15,6 +15,7 @@
 
 #define CHUNK 65536u
 #define CLOSE_WAIT (G_USEC_PER_SEC)
+#define LAST_TURNS 100u
 #define BACKOFF_MIN 1000u
 #define BACKOFF_MAX 60000u
 #define CONNECTIONS 16
@@ -423,6 +424,9 @@ tg_api_close (TgApi *api)
     g_main_context_iteration (api->context, TRUE);
   tg_timer_clear (&timer);
   soup_session_abort (api->session);
+  /* What was idle gives back what it holds. */
+  for (guint i = 0; i < LAST_TURNS && g_main_context_iteration (api->context, FALSE); i++)
+    ;
 }
 
 void
