@@ -239,8 +239,8 @@ class Daemon(LibvirtCase):
         driver, other = Driver(self), Driver(self)
         self.start(driver)
         pid = self.inspect(driver)[2]
-        DAEMON.process.send_signal(signal.SIGSTOP)
-        self.addCleanup(DAEMON.process.send_signal, signal.SIGCONT)
+        DAEMON.signal(signal.SIGSTOP)
+        self.addCleanup(DAEMON.signal, signal.SIGCONT)
         # While one has to give up connecting:
         other.tell("probe")
         # In a call, which is then answered.
