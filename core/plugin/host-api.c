@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/option.h"
 #include "base/problem.h"
 #include "base/secret.h"
 
@@ -24,61 +23,12 @@ self_of (SpHost *host)
 
 /* ---- options ---------------------------------------------------------------------------------------- */
 
-static const SpOptionValue *
-value_of (SpHost *host, const char *key)
-{
-  return g_hash_table_lookup (self_of (host)->values, key);
-}
-
-static const char *
-config_string (SpHost *host, const char *key)
-{
-  const SpOptionValue *value = value_of (host, key);
-
-  return value != NULL ? value->text : NULL;
-}
-
-static gint64
-config_int (SpHost *host, const char *key)
-{
-  const SpOptionValue *value = value_of (host, key);
-
-  return value != NULL ? value->number : 0;
-}
-
-static const char *const *
-config_list (SpHost *host, const char *key)
-{
-  static const char *const none[] = { NULL };
-  const SpOptionValue *value = value_of (host, key);
-
-  return value != NULL ? (const char *const *) value->list : none;
-}
-
 static GBytes *
 config_secret (SpHost *host, const char *key)
 {
   SpSecret *secret = g_hash_table_lookup (self_of (host)->secrets, key);
 
   return secret != NULL ? sp_secret_to_bytes (secret) : NULL;
-}
-
-static const char *
-get_instance (SpHost *host)
-{
-  return self_of (host)->instance;
-}
-
-static const char *
-get_state_dir (SpHost *host)
-{
-  return self_of (host)->state_dir;
-}
-
-static const char *const *
-get_people (SpHost *host)
-{
-  return (const char *const *) self_of (host)->people;
 }
 
 /* ---- calls to the keeper ---------------------------------------------------------------------------- */
@@ -186,93 +136,11 @@ bounded (const char *text)
 
 /* ---- durable state ---------------------------------------------------------------------------------- */
 
-static char *
-recall (SpHost *host, const char *key)
-{
-  SpPluginHost *self = self_of (host);
-  char *value;
-
-  g_mutex_lock (&self->lock);
-  value = g_strdup (g_hash_table_lookup (self->recalled, key));
-  g_mutex_unlock (&self->lock);
-  return value;
-}
-
-static int
-compare_keys (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
-
-/* Key and value in turn, sorted by key. */
-static GPtrArray *
-copy_recalled (SpPluginHost *self, const char *prefix)
-{
-  g_autoptr (GPtrArray) keys = g_ptr_array_new ();
-  GPtrArray *pairs = g_ptr_array_new_with_free_func (g_free);
-  GHashTableIter iter;
-  gpointer key;
-
-  g_mutex_lock (&self->lock);
-  g_hash_table_iter_init (&iter, self->recalled);
-  while (g_hash_table_iter_next (&iter, &key, NULL))
-    if (prefix == NULL || g_str_has_prefix (key, prefix))
-      g_ptr_array_add (keys, key);
-  g_ptr_array_sort (keys, compare_keys);
-  for (guint i = 0; i < keys->len; i++) {
-    key = g_ptr_array_index (keys, i);
-    g_ptr_array_add (pairs, g_strdup (key));
-    g_ptr_array_add (pairs, g_strdup (g_hash_table_lookup (self->recalled, key)));
-  }
-  g_mutex_unlock (&self->lock);
-  return pairs;
-}
-
-static void
-recall_each (SpHost *host, const char *prefix, SpRecallFunc each, gpointer data)
-{
-  /* A copy: @each may call remember(). */
-  g_autoptr (GPtrArray) pairs = copy_recalled (self_of (host), prefix);
-
-  for (guint i = 0; i < pairs->len; i += 2)
-    if (!each (g_ptr_array_index (pairs, i), g_ptr_array_index (pairs, i + 1), data))
-      return;
-}
-
-static const char *
-fault_of_pair (SpPluginHost *self, const char *key, const char *value)
-{
-  gboolean full;
-
-  if (*key == '\0' || strlen (key) > SP_REMEMBER_MAX_KEY || !g_utf8_validate (key, -1, NULL))
-    return "the key is not 1 to 128 bytes of UTF-8";
-  if (value == NULL)
-    return NULL;
-  if (strlen (value) > SP_REMEMBER_MAX_VALUE || !g_utf8_validate (value, -1, NULL))
-    return "the value is not UTF-8 of at most 8 KiB";
-  g_mutex_lock (&self->lock);
-  full = g_hash_table_size (self->recalled) >= SP_REMEMBER_MAX_KEYS &&
-         !g_hash_table_contains (self->recalled, key);
-  g_mutex_unlock (&self->lock);
-  return full ? "there are 4096 keys already" : NULL;
-}
-
-static void
-keep_pair (SpPluginHost *self, const char *key, const char *value)
-{
-  g_mutex_lock (&self->lock);
-  if (value != NULL)
-    g_hash_table_replace (self->recalled, g_strdup (key), g_strdup (value));
-  else
-    g_hash_table_remove (self->recalled, key);
-  g_mutex_unlock (&self->lock);
-}
-
 static gboolean
 remember (SpHost *host, const char *key, const char *value, GError **error)
 {
   SpPluginHost *self = self_of (host);
-  const char *fault = fault_of_pair (self, key, value);
+  const char *fault = sp_host_view_fault (&self->view, key, value);
   g_autoptr (GVariant) reply = NULL;
 
   if (fault != NULL) {
@@ -282,7 +150,7 @@ remember (SpHost *host, const char *key, const char *value, GError **error)
   g_mutex_lock (&self->remember_lock);
   reply = call_keeper (self, SP_PLUGIN_REMEMBER, g_variant_new ("(sms)", key, value), error);
   if (reply != NULL)
-    keep_pair (self, key, value);
+    sp_host_view_keep (&self->view, key, value);
   g_mutex_unlock (&self->remember_lock);
   return reply != NULL;
 }
@@ -304,7 +172,7 @@ may_alarm (SpPluginHost *self, guint *ret_dropped)
   gint64 now = g_get_monotonic_time ();
   gboolean may;
 
-  g_mutex_lock (&self->lock);
+  g_mutex_lock (&self->view.lock);
   if (self->alarm_window == 0 || now - self->alarm_window > G_TIME_SPAN_MINUTE) {
     self->alarm_window = now;
     self->n_alarms = 0;
@@ -313,7 +181,7 @@ may_alarm (SpPluginHost *self, guint *ret_dropped)
   *ret_dropped = self->n_dropped;
   self->n_alarms += may ? 1 : 0;
   self->n_dropped = may ? 0 : self->n_dropped + 1;
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->view.lock);
   return may;
 }
 
@@ -413,15 +281,15 @@ json_read (const char *text, gsize length, guint32 flags, GError **error)
 
 const SpHostApi sp_host_api = {
   .size = sizeof (SpHostApi),
-  .config_string = config_string,
-  .config_int = config_int,
-  .config_list = config_list,
+  .config_string = sp_host_view_string,
+  .config_int = sp_host_view_int,
+  .config_list = sp_host_view_list,
   .config_secret = config_secret,
-  .instance = get_instance,
-  .state_dir = get_state_dir,
-  .people = get_people,
-  .recall = recall,
-  .recall_each = recall_each,
+  .instance = sp_host_view_instance,
+  .state_dir = sp_host_view_state_dir,
+  .people = sp_host_view_people,
+  .recall = sp_host_view_recall,
+  .recall_each = sp_host_view_recall_each,
   .remember = remember,
   .broken = broken,
   .alarm = raise_alarm,

@@ -41,22 +41,23 @@ sp_host_police (const char *call, gboolean ok, GError **why)
 static gboolean
 make_state_dir (SpPluginHost *host, const char *kind, GError **error)
 {
-  g_autofree char *name = g_strdup_printf ("%s-%s", kind, host->instance);
+  g_autofree char *name = g_strdup_printf ("%s-%s", kind, host->view.instance);
   struct stat st;
   int fd;
   gboolean ok;
 
-  host->state_dir = g_build_filename (host->state_root, name, NULL);
-  if (mkdir (host->state_dir, 0700) != 0 && errno != EEXIST) {
+  host->view.state_dir = g_build_filename (host->state_root, name, NULL);
+  if (mkdir (host->view.state_dir, 0700) != 0 && errno != EEXIST) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "cannot make the folder %s: %s",
-                 host->state_dir, g_strerror (errno));
+                 host->view.state_dir, g_strerror (errno));
     return FALSE;
   }
-  fd = open (host->state_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  fd = open (host->view.state_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   ok = fd >= 0 && fstat (fd, &st) == 0 && st.st_uid == geteuid () && fchmod (fd, 0700) == 0;
   if (!ok)
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
-                 "the folder %s is no folder of user %u: remove it", host->state_dir, geteuid ());
+                 "the folder %s is no folder of user %u: remove it", host->view.state_dir,
+                 geteuid ());
   if (fd >= 0)
     (void) close (fd);
   return ok;
@@ -153,13 +154,13 @@ find_wanted (SpPluginHost *host, const SpHostJob *job, Wanted *wanted)
 
   if (host->given == NULL) {
     g_variant_get (job->args, "(u&s&ss@a{ss}^as)", NULL, &wanted->kind, &wanted->path,
-                   &host->instance, &wanted->options, &host->people);
+                   &host->view.instance, &wanted->options, &host->view.people);
     wanted->secrets = job->blob != NULL ? g_bytes_ref (job->blob) : NULL;
     return;
   }
-  g_variant_get_child (job->args, 5, "^as", &host->people);
-  g_variant_get (host->given, "(&s&ss@a{ss}@a{say})", &wanted->kind, &wanted->path, &host->instance,
-                 &wanted->options, &secrets);
+  g_variant_get_child (job->args, 5, "^as", &host->view.people);
+  g_variant_get (host->given, "(&s&ss@a{ss}@a{say})", &wanted->kind, &wanted->path,
+                 &host->view.instance, &wanted->options, &secrets);
   wanted->secrets = g_variant_get_data_as_bytes (secrets);
 }
 
@@ -174,19 +175,19 @@ prepare (SpPluginHost *host, const SpHostJob *job, GError **error)
     return FALSE;
   }
   find_wanted (host, job, &wanted);
-  if (!sp_is_name (host->instance)) {
+  if (!sp_is_name (host->view.instance)) {
     g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "the instance's name is no name");
     return FALSE;
   }
   if (!load_module (host, wanted.kind, wanted.path, error) ||
       !take_secrets (host, wanted.secrets, error) || !check_secrets (host, error))
     return FALSE;
-  host->values =
+  host->view.values =
       sp_options_resolve (host->module->options, host->module->n_options, wanted.options, error);
   /* Certificates take a while to read, and a store speaks with nobody. */
   if (g_str_equal (wanted.kind, sp_kind_word (SP_KIND_NOTIFIER)) && !sp_bundle_trust (error))
     return FALSE;
-  return host->values != NULL && make_state_dir (host, wanted.kind, error);
+  return host->view.values != NULL && make_state_dir (host, wanted.kind, error);
 }
 
 static void
@@ -197,7 +198,7 @@ run_open (SpHostJob *job)
 
   if (!prepare (host, job, &job->error))
     return;
-  self = host->module->plugin.open (&host->host, &job->error);
+  self = host->module->plugin.open (&host->view.host, &job->error);
   if (sp_host_police ("open", self != NULL, &job->error))
     host->self = self;
   else if (self != NULL)

@@ -7,11 +7,12 @@
 #pragma once
 
 #include "base/link.h"
+#include "plugin/host-view.h"
 #include "plugin/loader.h"
 #include "plugin/protocol.h"
 
 typedef struct {
-  SpHost host; /* first: a plugin's SpHost is this */
+  SpHostView view; /* first: a plugin's SpHost is the first of it */
 
   /* Of the main thread. */
   SpLink *link;
@@ -30,18 +31,13 @@ typedef struct {
 
   /* Set while it is opened, read only after that. */
   const char *state_root;
-  GVariant *given; /* of SP_PLUGIN_GIVEN_TYPE: counts instead of what the link says; or NULL */
-  char *state_dir;
-  char *instance;
-  char **people;
-  GHashTable *values;  /* key -> SpOptionValue */
+  GVariant *given;     /* of SP_PLUGIN_GIVEN_TYPE: counts instead of what the link says; or NULL */
   GHashTable *secrets; /* key -> SpSecret */
 
   /* Of any thread. */
-  GMutex lock;          /* of recalled and the alarms' count */
   GMutex remember_lock; /* one remember() at a time, so that both copies agree */
-  GHashTable *recalled; /* key -> value */
-  gint64 alarm_window;  /* when the current minute of alarms began, monotonic µs */
+  /* Under the view's lock. */
+  gint64 alarm_window; /* when the current minute of alarms began, monotonic µs */
   guint n_alarms, n_dropped;
 } SpPluginHost;
 

@@ -189,10 +189,10 @@ serve_recall (SpLinkCall *call, GVariant *args, GBytes *blob, gpointer data)
   char *key, *value;
 
   g_variant_get (args, "(a{ss})", &iter);
-  g_mutex_lock (&host->lock);
+  g_mutex_lock (&host->view.lock);
   while (g_variant_iter_next (iter, "{ss}", &key, &value))
-    g_hash_table_replace (host->recalled, key, value);
-  g_mutex_unlock (&host->lock);
+    g_hash_table_replace (host->view.recalled, key, value);
+  g_mutex_unlock (&host->view.lock);
   sp_link_call_reply (call, g_variant_new ("()"), NULL);
 }
 
@@ -255,11 +255,9 @@ host_new (const char *state_dir)
 {
   SpPluginHost *host = g_new0 (SpPluginHost, 1);
 
-  host->host.api = &sp_host_api;
+  sp_host_view_init (&host->view, &sp_host_api);
   host->state_root = state_dir;
-  g_mutex_init (&host->lock);
   g_mutex_init (&host->remember_lock);
-  host->recalled = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   host->main_context = g_main_context_ref_thread_default ();
   host->main_loop = g_main_loop_new (host->main_context, FALSE);
   host->context = g_main_context_new ();
@@ -276,15 +274,10 @@ host_free (SpPluginHost *host)
   g_main_context_unref (host->context);
   g_main_loop_unref (host->main_loop);
   g_main_context_unref (host->main_context);
-  g_hash_table_unref (host->recalled);
   g_clear_pointer (&host->given, g_variant_unref);
-  g_clear_pointer (&host->values, g_hash_table_unref);
   g_clear_pointer (&host->secrets, g_hash_table_unref);
   g_clear_pointer (&host->module, sp_plugin_module_free);
-  g_strfreev (host->people);
-  g_free (host->instance);
-  g_free (host->state_dir);
-  g_mutex_clear (&host->lock);
+  sp_host_view_clear (&host->view);
   g_mutex_clear (&host->remember_lock);
   g_free (host);
 }

@@ -31,14 +31,18 @@ open_folder (const char *folder, GError **error)
                  "cannot open the folder %s: %s; install libvirt-daemon-system, which makes it, or "
                  "name another with `boot-folder`",
                  folder, g_strerror (errno));
-  } else if (st.st_uid == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0) {
-    return fd;
-  } else {
+  } else if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     g_set_error (
         error, SP_ERROR, SP_ERROR_CONFIG,
         "others than root may write to the folder %s (mode %03o): run chown root %s; chmod "
         "go-w %s",
         folder, (guint) st.st_mode & 0777u, folder, folder);
+  } else if ((st.st_mode & (S_IXGRP | S_IXOTH)) == 0) {
+    g_set_error (error, SP_ERROR, SP_ERROR_CONFIG,
+                 "libvirt's QEMU can't enter the folder %s (mode %03o): run chmod o+x %s", folder,
+                 (guint) st.st_mode & 0777u, folder);
+  } else {
+    return fd;
   }
   if (fd >= 0)
     (void) close (fd);

@@ -2,7 +2,7 @@
  *
  * libvirt gives disks to QEMU as descriptors, but not these; QEMU opens them by their names as its own user,
  * who can't enter the vault's folders.  They hold no secret, so copies lie in libvirt's own folder for them
- * while the machine runs.
+ * until QEMU has read them.
  */
 #pragma once
 
@@ -12,8 +12,8 @@ typedef struct {
   char *kernel, *initrd;
 } SpLibvirtBoot;
 
-/* Copies into @folder, which must be root's and nobody else's to write to; where it is NULL, the names as they
- * are. */
+/* Copies into @folder, which must be root's, nobody else's to write to, and QEMU's to enter; where it is NULL, the
+ * names as they are. */
 gboolean sp_libvirt_boot_prepare (const char *folder, const SpVmSpec *spec, SpLibvirtBoot *ret_boot,
                                   GError **error);
 /* Remove the copies for the machine @id. */

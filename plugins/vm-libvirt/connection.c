@@ -195,7 +195,30 @@ on_metadata (virConnectPtr connection, virDomainPtr domain, int type, const char
   tell (data, domain, SP_LIBVIRT_CHANGED, 0);
 }
 
-/* Only QEMU's own event says whether the guest powers off or resets itself. */
+static void
+on_tunable (virConnectPtr connection, virDomainPtr domain, virTypedParameterPtr values, int n,
+            void *data)
+{
+  tell (data, domain, SP_LIBVIRT_CHANGED, 0);
+}
+
+static void
+on_block_job (virConnectPtr connection, virDomainPtr domain, const char *disk, int type, int status,
+              void *data)
+{
+  tell (data, domain, SP_LIBVIRT_CHANGED, 0);
+}
+
+static const struct {
+  const char *reason; /* QEMU's */
+  SpLibvirtCause cause;
+} causes[] = {
+  { "guest-reset", SP_LIBVIRT_GUEST_RESET },
+  { "host-qmp-system-reset", SP_LIBVIRT_OTHERS_RESET },
+  { "host-signal", SP_LIBVIRT_SIGNAL },
+};
+
+/* Only QEMU's own event says what kind of a shut-down it is. */
 static void
 on_shutdown (virConnectPtr connection, virDomainPtr domain, const char *event, long long seconds,
              unsigned micros, const char *details, void *data)
@@ -207,9 +230,18 @@ on_shutdown (virConnectPtr connection, virDomainPtr domain, const char *event, l
                          ? json_object_get_member (json_node_get_object (node), "reason")
                          : NULL;
 
-  if (reason != NULL && json_node_get_value_type (reason) == G_TYPE_STRING &&
-      g_str_equal (json_node_get_string (reason), "guest-reset"))
-    tell (libvirt, domain, SP_LIBVIRT_RESET, 0);
+  if (reason == NULL || json_node_get_value_type (reason) != G_TYPE_STRING)
+    return;
+  for (gsize i = 0; i < G_N_ELEMENTS (causes); i++)
+    if (g_str_equal (json_node_get_string (reason), causes[i].reason))
+      tell (libvirt, domain, SP_LIBVIRT_CAUSE, (int) causes[i].cause);
+}
+
+static void
+on_powerdown (virConnectPtr connection, virDomainPtr domain, const char *event, long long seconds,
+              unsigned micros, const char *details, void *data)
+{
+  tell (data, domain, SP_LIBVIRT_CAUSE, SP_LIBVIRT_OTHERS_BUTTON);
 }
 
 static void
@@ -231,14 +263,21 @@ hear (SpLibvirt *libvirt, virConnectPtr connection, GError **error)
     { VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK (on_device) },
     { VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK (on_device) },
     { VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK (on_metadata) },
+    { VIR_DOMAIN_EVENT_ID_TUNABLE, VIR_DOMAIN_EVENT_CALLBACK (on_tunable) },
+    { VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, VIR_DOMAIN_EVENT_CALLBACK (on_block_job) },
   };
+  static const struct {
+    const char *event;
+    virConnectDomainQemuMonitorEventCallback callback;
+  } qemu_events[] = { { "SHUTDOWN", on_shutdown }, { "POWERDOWN", on_powerdown } };
   gboolean ok = virConnectRegisterCloseCallback (connection, on_closed, libvirt, NULL) == 0;
 
   for (gsize i = 0; ok && i < G_N_ELEMENTS (events); i++)
     ok = virConnectDomainEventRegisterAny (connection, NULL, events[i].event, events[i].callback,
                                            libvirt, NULL) >= 0;
-  ok = ok && virConnectDomainQemuMonitorEventRegister (connection, NULL, "SHUTDOWN", on_shutdown,
-                                                       libvirt, NULL, 0) >= 0;
+  for (gsize i = 0; ok && i < G_N_ELEMENTS (qemu_events); i++)
+    ok = virConnectDomainQemuMonitorEventRegister (connection, NULL, qemu_events[i].event,
+                                                   qemu_events[i].callback, libvirt, NULL, 0) >= 0;
   return ok || sp_libvirt_fail (error, "cannot hear libvirt's events");
 }
 
@@ -279,6 +318,15 @@ sp_libvirt_disconnect (SpLibvirt *libvirt)
   (void) virConnectUnregisterCloseCallback (libvirt->connection, on_closed);
   (void) virConnectClose (libvirt->connection);
   libvirt->connection = NULL;
+}
+
+void
+sp_libvirt_explain_loss (const SpLibvirt *libvirt, GError **error)
+{
+  if (libvirt->connection == NULL || virConnectIsAlive (libvirt->connection) == 1)
+    return;
+  g_prefix_error (error, "the connection to libvirt's daemon was lost meanwhile: ");
+  add_advice (libvirt, error);
 }
 
 virConnectPtr

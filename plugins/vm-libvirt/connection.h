@@ -7,7 +7,7 @@
 
 #include <libvirt/libvirt.h>
 
-#include <secret-proxy/vm.h>
+#include "machines.h"
 
 typedef struct _SpLibvirt SpLibvirt;
 
@@ -15,15 +15,26 @@ typedef enum {
   SP_LIBVIRT_STOPPED = 1, /* detail: virDomainEventStoppedDetailType */
   SP_LIBVIRT_RESUMED,
   SP_LIBVIRT_CHANGED, /* paused, edited, a device came or went */
-  SP_LIBVIRT_RESET,   /* the guest resets itself; STOPPED follows */
+  SP_LIBVIRT_CAUSE,   /* of an end that follows; detail: SpLibvirtCause */
   SP_LIBVIRT_LOST,    /* the connection; @id is NULL */
 } SpLibvirtEvent;
+
+/* What libvirt calls a shut-down alike. */
+typedef enum {
+  SP_LIBVIRT_POWER_OFF = 0, /* by the guest */
+  SP_LIBVIRT_GUEST_RESET,
+  SP_LIBVIRT_OTHERS_RESET,
+  SP_LIBVIRT_OTHERS_BUTTON, /* somebody has asked the guest to power off */
+  SP_LIBVIRT_SIGNAL,        /* to QEMU; libvirt's own, too */
+  SP_LIBVIRT_N_CAUSES
+} SpLibvirtCause;
 
 typedef void (*SpLibvirtEventFunc) (const char *id, SpLibvirtEvent event, int detail,
                                     gpointer data);
 
 /* The plugin: what all machines share. */
 struct _SpLibvirt {
+  SpQemuMachines machines; /* first */
   SpHost *host;
   const char *uri;
   gboolean system;          /* qemu:///system, with QEMU as users of their own */
@@ -45,4 +56,6 @@ void sp_libvirt_begin (SpLibvirt *libvirt);
 void sp_libvirt_end (SpLibvirt *libvirt);
 /* The connection, made where there is none.  NULL: the error says what to do. */
 virConnectPtr sp_libvirt_connect (SpLibvirt *libvirt, GCancellable *cancellable, GError **error);
+/* After a call failed with @error: say so where the daemon is gone. */
+void sp_libvirt_explain_loss (const SpLibvirt *libvirt, GError **error);
 void sp_libvirt_disconnect (SpLibvirt *libvirt);

@@ -45,16 +45,28 @@ shown (const char *line)
                                               : g_steal_pointer (&text);
 }
 
+/* The first line of @a that @b has not; NULL: none. */
+static const char *
+find_new (char *const *a, char *const *b)
+{
+  for (; *a != NULL; a++)
+    if (!g_strv_contains ((const char *const *) b, *a))
+      return *a;
+  return NULL;
+}
+
 char *
 sp_libvirt_live_difference (const char *then, const char *now)
 {
   g_auto (GStrv) old = g_strsplit (then, "\n", -1);
   g_auto (GStrv) new = g_strsplit (now, "\n", -1);
-  gsize i = 0;
+  const char *came = find_new (new, old), *went = find_new (old, new);
+  g_autofree char *line = NULL;
 
-  while (old[i] != NULL && new[i] != NULL && g_str_equal (old[i], new[i]))
-    i++;
-  if (new[i] != NULL)
-    return shown (new[i]);
-  return old[i] != NULL ? shown (old[i]) : NULL;
+  if (g_str_equal (then, now))
+    return NULL;
+  if (came == NULL && went == NULL)
+    return g_strdup ("its parts are in another order, or another number");
+  line = shown (came != NULL ? came : went);
+  return g_strdup_printf (came != NULL ? "it has now '%s'" : "it has no longer '%s'", line);
 }

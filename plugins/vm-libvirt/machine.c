@@ -14,59 +14,51 @@
 #include "errors.h"
 #include "host-facts.h"
 #include "live.h"
+#include "process.h"
 #include "spec.h"
 #include "wait.h"
 
 #define END_MS 3000u /* until an end is heard of */
+#define KILL_MS 2000 /* until a killed QEMU has ended */
 #define FOREVER_MS G_MAXINT
 
-SpLibvirtMachine *
-sp_libvirt_machine_new (SpLibvirt *libvirt, const SpVmSpec *spec)
+static gpointer
+machine_make (gpointer plugin, const SpVmSpec *spec)
 {
   SpLibvirtMachine *machine = g_new0 (SpLibvirtMachine, 1);
 
-  machine->libvirt = libvirt;
-  machine->spec = sp_qemu_spec_copy (spec);
-  machine->ended = SP_VM_STOPPED;
+  machine->libvirt = plugin;
+  machine->any.spec = sp_qemu_spec_copy (spec);
+  machine->any.ended = SP_VM_STOPPED;
   machine->pidfd = -1;
   return machine;
 }
 
-void
-sp_libvirt_machine_free (SpLibvirtMachine *machine)
+static void
+machine_free (gpointer data)
 {
-  if (machine == NULL)
-    return;
+  SpLibvirtMachine *machine = data;
+
   machine->busy = TRUE;
   sp_libvirt_machine_end (machine);
-  sp_qemu_spec_free (machine->spec);
-  g_free (machine->why);
+  sp_qemu_spec_free (machine->any.spec);
+  g_free (machine->any.why);
   g_free (machine);
 }
 
-gboolean
-sp_libvirt_machine_runs (const SpLibvirtMachine *machine)
+static gboolean
+machine_runs (gpointer machine)
 {
-  return machine->domain != NULL;
+  return ((SpLibvirtMachine *) machine)->domain != NULL;
 }
 
 static gboolean
 does_not_run (gpointer machine)
 {
-  return !sp_libvirt_machine_runs (machine);
+  return !machine_runs (machine);
 }
 
 /* ---- its end -------------------------------------------------------------------------------------------- */
-
-static void
-set_ended (SpLibvirtMachine *machine, guint32 ended, const char *why)
-{
-  char *copy = g_strdup (why);
-
-  machine->ended = ended;
-  g_free (machine->why);
-  machine->why = copy;
-}
 
 /* Let go of what belonged to the run. */
 static void
@@ -78,12 +70,13 @@ forget (SpLibvirtMachine *machine)
     (void) close (machine->pidfd);
   g_clear_pointer (&machine->console, sp_qemu_console_free);
   g_clear_pointer (&machine->live, g_free);
-  sp_libvirt_boot_remove (machine->libvirt->boot_folder, machine->spec->id);
+  sp_libvirt_boot_remove (machine->libvirt->boot_folder, machine->any.spec->id);
   machine->domain = NULL;
   machine->pidfd = -1;
   machine->pid = 0;
   machine->acceleration = SP_VM_NONE;
-  machine->settled = machine->ending = machine->reset = FALSE;
+  machine->launched = machine->settled = machine->ending = FALSE;
+  machine->cause = SP_LIBVIRT_POWER_OFF;
 }
 
 static void
@@ -92,7 +85,7 @@ tell (SpLibvirtMachine *machine)
   SpHost *host = machine->libvirt->host;
 
   if (!machine->busy)
-    host->api->vm_changed (host, machine->spec->id);
+    host->api->vm_changed (host, machine->any.spec->id);
 }
 
 static const struct {
@@ -107,38 +100,53 @@ static const struct {
   { VIR_DOMAIN_EVENT_STOPPED_FROM_SNAPSHOT, "was ended by another program with a snapshot" },
 };
 
+/* Of a shut-down. */
+static const char *const causes[SP_LIBVIRT_N_CAUSES] = {
+  [SP_LIBVIRT_GUEST_RESET] =
+      "ended because the guest reset itself, as a kernel does after a panic; its log may say why",
+  [SP_LIBVIRT_OTHERS_RESET] = "was reset by another program, by virsh perhaps",
+  [SP_LIBVIRT_OTHERS_BUTTON] = "was asked to power off by another program, by virsh perhaps",
+  [SP_LIBVIRT_SIGNAL] = "ended because its QEMU was ended by a signal",
+};
+
 /* NULL: it powered off, or its end was wanted. */
 static const char *
 judge_end (const SpLibvirtMachine *machine, int detail)
 {
   if (machine->ending)
     return NULL;
-  if (machine->reset)
-    return "ended because the guest reset itself, as a kernel does after a panic; its log may say "
-           "why";
   for (gsize i = 0; i < G_N_ELEMENTS (ends); i++)
     if (ends[i].detail == detail)
       return ends[i].why;
-  return NULL;
+  return causes[machine->cause];
 }
 
 static void
 has_ended (SpLibvirtMachine *machine, const char *how)
 {
   g_autofree char *why =
-      how != NULL ? g_strdup_printf ("libvirt's domain '%s' %s", machine->spec->name, how) : NULL;
+      how != NULL ? g_strdup_printf ("libvirt's domain '%s' %s", machine->any.spec->name, how)
+                  : NULL;
 
-  set_ended (machine, why != NULL ? SP_VM_FAILED : SP_VM_STOPPED, why);
+  sp_qemu_set_ended (&machine->any, why != NULL ? SP_VM_FAILED : SP_VM_STOPPED, why);
   forget (machine);
   tell (machine);
+}
+
+static void
+kill_process (const SpLibvirtMachine *machine)
+{
+  struct pollfd end = { .fd = machine->pidfd, .events = POLLIN };
+
+  if (machine->pidfd >= 0 && syscall (SYS_pidfd_send_signal, machine->pidfd, SIGKILL, NULL, 0) == 0)
+    (void) poll (&end, 1, KILL_MS);
 }
 
 /* Nobody would end it with us any more. */
 static void
 connection_was_lost (SpLibvirtMachine *machine)
 {
-  if (machine->pidfd >= 0)
-    (void) syscall (SYS_pidfd_send_signal, machine->pidfd, SIGKILL, NULL, 0);
+  kill_process (machine);
   has_ended (machine, "was ended, as the connection to libvirt's daemon was lost");
 }
 
@@ -156,8 +164,10 @@ sp_libvirt_machine_event (SpLibvirtMachine *machine, SpLibvirtEvent event, int d
   case SP_LIBVIRT_LOST:
     connection_was_lost (machine);
     return;
-  case SP_LIBVIRT_RESET:
-    machine->reset = TRUE;
+  case SP_LIBVIRT_CAUSE:
+    /* The first has led to what follows. */
+    if (machine->cause == SP_LIBVIRT_POWER_OFF && !machine->ending)
+      machine->cause = detail;
     return;
   case SP_LIBVIRT_CHANGED:
   case SP_LIBVIRT_RESUMED:
@@ -168,14 +178,26 @@ sp_libvirt_machine_event (SpLibvirtMachine *machine, SpLibvirtEvent event, int d
   }
 }
 
+/* A daemon that died while it started QEMU has left it running and can't say so. */
+static void
+find_orphan (SpLibvirtMachine *machine)
+{
+  if (machine->pidfd < 0 && machine->launched)
+    machine->pidfd = sp_libvirt_process_open (machine->any.spec->id, machine->user, &machine->pid);
+}
+
 void
 sp_libvirt_machine_end (SpLibvirtMachine *machine)
 {
+  gboolean heard = FALSE;
+
   machine->ending = TRUE;
   if (machine->domain != NULL && virDomainDestroy (machine->domain) == 0)
-    (void) sp_qemu_wait (NULL, END_MS, does_not_run, machine);
-  if (machine->domain != NULL && machine->pidfd >= 0)
-    (void) syscall (SYS_pidfd_send_signal, machine->pidfd, SIGKILL, NULL, 0);
+    heard = sp_qemu_wait (NULL, END_MS, does_not_run, machine);
+  if (!heard) {
+    find_orphan (machine);
+    kill_process (machine);
+  }
   forget (machine);
 }
 
@@ -187,7 +209,7 @@ choose (SpLibvirtMachine *machine, guint32 *ret_acceleration, GCancellable *canc
 {
   SpVmProbe probe = { .size = sizeof probe };
 
-  *ret_acceleration = machine->spec->acceleration;
+  *ret_acceleration = machine->any.spec->acceleration;
   if (*ret_acceleration == SP_VM_NONE)
     *ret_acceleration = machine->libvirt->acceleration;
   if (*ret_acceleration != SP_VM_NONE)
@@ -213,24 +235,27 @@ start (SpLibvirtMachine *machine, GCancellable *cancellable, GError **error)
   return sp_libvirt_launch (machine, acceleration, cancellable, error);
 }
 
-gboolean
-sp_libvirt_machine_start (SpLibvirtMachine *machine, GCancellable *cancellable, GError **error)
+static gboolean
+machine_start (gpointer data, GCancellable *cancellable, GError **error)
 {
+  SpLibvirtMachine *machine = data;
   g_autoptr (GError) why = NULL;
   gboolean ok;
 
-  if (sp_libvirt_machine_runs (machine))
+  if (machine_runs (machine))
     return TRUE;
   machine->busy = TRUE;
   ok = start (machine, cancellable, &why);
-  if (!ok)
+  if (!ok) {
+    sp_libvirt_explain_loss (machine->libvirt, &why);
     sp_libvirt_machine_end (machine);
+  }
   machine->busy = FALSE;
   if (ok)
     return TRUE;
-  set_ended (machine, SP_VM_FAILED, why->message);
+  sp_qemu_set_ended (&machine->any, SP_VM_FAILED, why->message);
   g_propagate_prefixed_error (error, g_steal_pointer (&why),
-                              "cannot start %s: ", machine->spec->name);
+                              "cannot start %s: ", machine->any.spec->name);
   return FALSE;
 }
 
@@ -240,28 +265,31 @@ static gboolean
 power_off (SpLibvirtMachine *machine, GCancellable *cancellable, GError **error)
 {
   g_autoptr (GError) why = NULL;
-  gboolean ok = virDomainShutdownFlags (machine->domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) == 0 ||
-                sp_libvirt_fail (&why, "the guest can't be asked to power off");
+  gboolean ok;
 
+  machine->ending = TRUE;
+  ok = virDomainShutdownFlags (machine->domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) == 0 ||
+       sp_libvirt_fail (&why, "the guest can't be asked to power off");
   /* One that is ending takes no requests. */
   if (sp_qemu_wait (cancellable, ok ? FOREVER_MS : END_MS, does_not_run, machine))
     return TRUE;
+  machine->ending = FALSE;
   if (why != NULL)
     g_propagate_error (error, g_steal_pointer (&why));
   else
     g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE,
                  "the guest of %s did not power off in time; it can be ended by force",
-                 machine->spec->name);
+                 machine->any.spec->name);
   return FALSE;
 }
 
-gboolean
-sp_libvirt_machine_stop (SpLibvirtMachine *machine, gboolean force, GCancellable *cancellable,
-                         GError **error)
+static gboolean
+machine_stop (gpointer data, gboolean force, GCancellable *cancellable, GError **error)
 {
+  SpLibvirtMachine *machine = data;
   gboolean ok = TRUE;
 
-  if (!sp_libvirt_machine_runs (machine))
+  if (!machine_runs (machine))
     return TRUE;
   machine->busy = TRUE;
   if (force)
@@ -270,7 +298,7 @@ sp_libvirt_machine_stop (SpLibvirtMachine *machine, gboolean force, GCancellable
     ok = power_off (machine, cancellable, error);
   machine->busy = FALSE;
   if (ok)
-    set_ended (machine, SP_VM_STOPPED, NULL);
+    sp_qemu_set_ended (&machine->any, SP_VM_STOPPED, NULL);
   return ok;
 }
 
@@ -296,13 +324,12 @@ find_change (const SpLibvirtMachine *machine, const char *xml)
 
   if (difference != NULL)
     return g_strdup_printf (
-        "the definition of libvirt's domain '%s' was changed by another program: "
-        "it has now '%s'",
-        machine->spec->name, difference);
+        "the definition of libvirt's domain '%s' was changed by another program: %s",
+        machine->any.spec->name, difference);
   if (virDomainIsPersistent (machine->domain) == 1)
     return g_strdup_printf ("another program has defined libvirt's domain '%s' anew, to last: run "
                             "virsh undefine %s",
-                            machine->spec->name, machine->spec->name);
+                            machine->any.spec->name, machine->any.spec->name);
   return NULL;
 }
 
@@ -315,7 +342,7 @@ check_process (const SpLibvirtMachine *machine, GError **error)
   if (poll (&end, 1, 0) == 0)
     return TRUE;
   g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE,
-               "the QEMU of %s has ended, and libvirt does not say why", machine->spec->name);
+               "the QEMU of %s has ended, and libvirt does not say why", machine->any.spec->name);
   return FALSE;
 }
 
@@ -328,10 +355,14 @@ look (SpLibvirtMachine *machine, SpVmInfo *info, GError **error)
   if (!check_process (machine, error))
     return FALSE;
   if (virDomainGetState (machine->domain, &state, &reason, 0) != 0)
-    return sp_libvirt_fail (error, "libvirt does not say how %s is", machine->spec->name);
+    return sp_libvirt_fail (error, "libvirt does not say how %s is", machine->any.spec->name);
+  if (state == VIR_DOMAIN_SHUTDOWN || state == VIR_DOMAIN_SHUTOFF) {
+    g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE, "%s is ending", machine->any.spec->name);
+    return FALSE;
+  }
   xml = virDomainGetXMLDesc (machine->domain, 0);
   if (xml == NULL)
-    return sp_libvirt_fail (error, "libvirt does not describe %s", machine->spec->name);
+    return sp_libvirt_fail (error, "libvirt does not describe %s", machine->any.spec->name);
   info->state = state_of (state, reason);
   info->why = info->state == SP_VM_FAILED
                   ? g_strdup ("the guest has stopped with an error: its disk can't be written, "
@@ -351,27 +382,33 @@ has_ended_meanwhile (SpLibvirtMachine *machine, GCancellable *cancellable)
   return sp_qemu_wait (cancellable, END_MS, does_not_run, machine);
 }
 
-gboolean
-sp_libvirt_machine_inspect (SpLibvirtMachine *machine, SpVmInfo *info, GCancellable *cancellable,
-                            GError **error)
+static gboolean
+machine_inspect (gpointer data, SpVmInfo *info, GCancellable *cancellable, GError **error)
 {
+  SpLibvirtMachine *machine = data;
   g_autoptr (GError) why = NULL;
   gboolean ok;
 
   machine->busy = TRUE;
-  ok = !sp_libvirt_machine_runs (machine) || look (machine, info, &why) ||
+  ok = !machine_runs (machine) || look (machine, info, &why) ||
        has_ended_meanwhile (machine, cancellable);
   machine->busy = FALSE;
   if (!ok) {
     g_propagate_error (error, g_steal_pointer (&why));
     return FALSE;
   }
-  if (sp_libvirt_machine_runs (machine)) {
-    info->pid = machine->pid;
-    info->acceleration = machine->acceleration;
+  if (!machine_runs (machine))
     return TRUE;
-  }
-  info->state = machine->ended;
-  info->why = g_strdup (machine->why);
+  info->pid = machine->pid;
+  info->acceleration = machine->acceleration;
   return TRUE;
 }
+
+const SpQemuKind sp_libvirt_kind = {
+  .make = machine_make,
+  .free = machine_free,
+  .runs = machine_runs,
+  .start = machine_start,
+  .stop = machine_stop,
+  .inspect = machine_inspect,
+};

@@ -8,39 +8,31 @@
 
 #include "connection.h"
 #include "console.h"
+#include "machines.h"
 
 typedef struct {
+  SpQemuAny any;
   SpLibvirt *libvirt; /* the plugin's */
-  SpVmSpec *spec;
-  guint32 ended; /* while it does not run: SP_VM_STOPPED or SP_VM_FAILED */
-  char *why;     /* of FAILED */
-  gboolean busy; /* a call works on it: the core learns what came of it from that */
+  gboolean busy;      /* a call works on it: the core learns what came of it from that */
 
   /* Of a run. */
   virDomainPtr domain;  /* NULL: it does not run */
   guint32 acceleration; /* of the domain */
   char *live;           /* its description at the start, in live.h's form */
   SpQemuConsole *console;
-  gint64 pid;       /* of QEMU; 0: not known */
-  int pidfd;        /* the same, so that no other is meant; -1: none */
-  gboolean settled; /* what is still heard of the start has been heard */
-  gboolean ending;  /* its end is wanted */
-  gboolean reset;   /* the guest ends it by a reset */
-  gboolean stale;   /* the end of an earlier run is still to be heard of */
+  uid_t user;        /* that QEMU runs as, once libvirt is to start it */
+  gboolean launched; /* libvirt may have started it, whatever it answered */
+  gint64 pid;        /* of QEMU; 0: not known */
+  int pidfd;         /* the same, so that no other is meant; -1: none */
+  gboolean settled;  /* what is still heard of the start has been heard */
+  gboolean ending;   /* its end is wanted */
+  int cause;         /* SpLibvirtCause */
+  gboolean stale;    /* the end of an earlier run is still to be heard of */
 } SpLibvirtMachine;
 
-/* @spec: checked; copied. */
-SpLibvirtMachine *sp_libvirt_machine_new (SpLibvirt *libvirt, const SpVmSpec *spec);
-/* Ends it, too. */
-void sp_libvirt_machine_free (SpLibvirtMachine *machine);
+/* One that is freed ends. */
+extern const SpQemuKind sp_libvirt_kind;
 
-gboolean sp_libvirt_machine_runs (const SpLibvirtMachine *machine);
-gboolean
-sp_libvirt_machine_start (SpLibvirtMachine *machine, GCancellable *cancellable, GError **error);
-gboolean sp_libvirt_machine_stop (SpLibvirtMachine *machine, gboolean force,
-                                  GCancellable *cancellable, GError **error);
-gboolean sp_libvirt_machine_inspect (SpLibvirtMachine *machine, SpVmInfo *ret_info,
-                                     GCancellable *cancellable, GError **error);
 /* Something was heard of it. */
 void sp_libvirt_machine_event (SpLibvirtMachine *machine, SpLibvirtEvent event, int detail);
 

@@ -8,15 +8,11 @@
 
 #include "machine.h"
 #include "host-facts.h"
+#include "options.h"
 #include "spec.h"
 
 #define SYSTEM "qemu:///system"
 #define SESSION "qemu:///session"
-
-typedef struct {
-  SpLibvirt libvirt;
-  GHashTable *machines; /* id -> SpLibvirtMachine */
-} Plugin;
 
 static const SpOption options[] = {
   { .key = "uri",
@@ -26,19 +22,8 @@ static const SpOption options[] = {
   { .key = "boot-folder",
     .type = SP_OPTION_PATH,
     .fallback = "/var/lib/libvirt/boot",
-    .help = "with qemu:///system: where copies of kernel and initrd lie while a machine runs" },
-  { .key = "memory",
-    .type = SP_OPTION_SIZE,
-    .fallback = "128M",
-    .min = 96 * 1024 * 1024,
-    .max = G_GINT64_CONSTANT (1) << 40,
-    .help = "of the machine; whole MiB" },
-  { .key = "cpus",
-    .type = SP_OPTION_INT,
-    .fallback = "1",
-    .min = 1,
-    .max = 64,
-    .help = "of the machine" },
+    .help = "with qemu:///system: where copies of kernel and initrd lie while a machine starts" },
+  SP_QEMU_OPTIONS_OF_SIZE,
   { .key = "network",
     .type = SP_OPTION_CHOICE,
     .fallback = "user",
@@ -53,22 +38,7 @@ static const SpOption options[] = {
     .type = SP_OPTION_STRING,
     .help = "with bridge, tap and named: the machine's own, such as 192.168.122.5/24" },
   { .key = "gateway", .type = SP_OPTION_STRING, .help = "with bridge, tap and named: numeric" },
-  { .key = "dns",
-    .type = SP_OPTION_STRING,
-    .help = "numeric; where absent, with network = user: QEMU's own" },
-  { .key = "disk-size",
-    .type = SP_OPTION_SIZE,
-    .fallback = "256M",
-    .min = 16 * 1024 * 1024,
-    .max = G_GINT64_CONSTANT (1) << 40,
-    .help = "of the data volume; raised later, it grows at the next start" },
-  { .key = "host-loopback",
-    .type = SP_OPTION_INT,
-    .flags = SP_OPTION_LIST,
-    .min = 1,
-    .max = 65535,
-    .help =
-        "with network = user: ports of the host's loopback that the guest may reach, as 10.0.2.2" },
+  SP_QEMU_OPTIONS_OF_GUEST,
 };
 
 /* ---- what is heard -------------------------------------------------------------------------------------- */
@@ -76,17 +46,17 @@ static const SpOption options[] = {
 static void
 on_event (const char *id, SpLibvirtEvent event, int detail, gpointer data)
 {
-  Plugin *self = data;
+  SpLibvirt *self = data;
   GHashTableIter iter;
   gpointer machine;
 
   if (id != NULL) {
-    machine = g_hash_table_lookup (self->machines, id);
+    machine = g_hash_table_lookup (self->machines.all, id);
     if (machine != NULL)
       sp_libvirt_machine_event (machine, event, detail);
     return;
   }
-  g_hash_table_iter_init (&iter, self->machines);
+  g_hash_table_iter_init (&iter, self->machines.all);
   while (g_hash_table_iter_next (&iter, NULL, &machine))
     sp_libvirt_machine_event (machine, event, detail);
 }
@@ -117,69 +87,45 @@ check_uri (const char *uri, GError **error)
 static gpointer
 plugin_open (SpHost *host, GError **error)
 {
-  const char *uri = sp_config_string (host, "uri");
-  Plugin *self;
+  g_autofree SpLibvirt *self = g_new0 (SpLibvirt, 1);
 
-  if (!SP_HOST_HAS (host, vm_changed)) {
-    g_set_error_literal (error, SP_ERROR, SP_ERROR_UNSUPPORTED, "this core is too old for it");
+  self->host = host;
+  self->uri = sp_config_string (host, "uri");
+  self->system = g_str_equal (self->uri, SYSTEM);
+  self->boot_folder = self->system ? sp_config_string (host, "boot-folder") : NULL;
+  self->ports = host->api->config_list (host, "host-loopback");
+  self->on_event = on_event;
+  self->data = self;
+  if (!check_uri (self->uri, error) ||
+      !sp_qemu_machines_init (&self->machines, host, &sp_libvirt_kind, error))
     return NULL;
-  }
-  if (!check_uri (uri, error))
-    return NULL;
-  self = g_new0 (Plugin, 1);
-  self->libvirt.host = host;
-  self->libvirt.uri = uri;
-  self->libvirt.system = g_str_equal (uri, SYSTEM);
-  self->libvirt.boot_folder = self->libvirt.system ? sp_config_string (host, "boot-folder") : NULL;
-  self->libvirt.ports = host->api->config_list (host, "host-loopback");
-  self->libvirt.on_event = on_event;
-  self->libvirt.data = self;
-  self->machines = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
-                                          (GDestroyNotify) sp_libvirt_machine_free);
-  return self;
+  return g_steal_pointer (&self);
 }
 
 /* The daemon is asked when it is first needed, so that its absence is told to who needs it. */
 static gboolean
 plugin_start (gpointer data, GCancellable *cancellable, GError **error)
 {
-  Plugin *self = data;
-
-  sp_libvirt_begin (&self->libvirt);
+  sp_libvirt_begin (data);
   return TRUE;
 }
 
 static void
 plugin_stop (gpointer data)
 {
-  Plugin *self = data;
-
-  g_hash_table_remove_all (self->machines);
-  sp_libvirt_end (&self->libvirt);
+  sp_qemu_machines_end (data);
+  sp_libvirt_end (data);
 }
 
 static void
 plugin_close (gpointer data)
 {
-  Plugin *self = data;
-
   plugin_stop (data);
-  g_hash_table_unref (self->machines);
-  g_free (self);
+  sp_qemu_machines_clear (data);
+  g_free (data);
 }
 
 /* ---- calls ---------------------------------------------------------------------------------------------- */
-
-static SpLibvirtMachine *
-find (Plugin *self, const char *id, GError **error)
-{
-  SpLibvirtMachine *machine = g_hash_table_lookup (self->machines, id);
-
-  if (machine == NULL)
-    g_set_error (error, SP_ERROR, SP_ERROR_NOT_FOUND, "there is no machine %s: create it first",
-                 id);
-  return machine;
-}
 
 /* What XML can hold. */
 static gboolean
@@ -217,97 +163,23 @@ check (const SpVmSpec *spec, GError **error)
 static gboolean
 libvirt_probe (gpointer data, SpVmProbe *ret_probe, GCancellable *cancellable, GError **error)
 {
-  Plugin *self = data;
-
-  return sp_libvirt_probe (&self->libvirt, ret_probe, cancellable, error);
+  return sp_libvirt_probe (data, ret_probe, cancellable, error);
 }
 
 static gboolean
 libvirt_create (gpointer data, const SpVmSpec *spec, GCancellable *cancellable, GError **error)
 {
-  Plugin *self = data;
-  SpLibvirtMachine *there;
-
-  if (!check (spec, error))
-    return FALSE;
-  there = g_hash_table_lookup (self->machines, spec->id);
-  if (there != NULL && sp_qemu_spec_equal (there->spec, spec))
-    return TRUE;
-  if (there != NULL && sp_libvirt_machine_runs (there)) {
-    g_set_error (error, SP_ERROR, SP_ERROR_CONFLICT,
-                 "%s runs already, with another specification: stop it first", spec->name);
-    return FALSE;
-  }
-  g_hash_table_replace (self->machines, g_strdup (spec->id),
-                        sp_libvirt_machine_new (&self->libvirt, spec));
-  return TRUE;
-}
-
-static gboolean
-libvirt_start (gpointer data, const char *id, GCancellable *cancellable, GError **error)
-{
-  SpLibvirtMachine *machine = find (data, id, error);
-
-  return machine != NULL && sp_libvirt_machine_start (machine, cancellable, error);
-}
-
-static gboolean
-libvirt_stop (gpointer data, const char *id, gboolean force, GCancellable *cancellable,
-              GError **error)
-{
-  SpLibvirtMachine *machine = find (data, id, error);
-
-  return machine != NULL && sp_libvirt_machine_stop (machine, force, cancellable, error);
-}
-
-static gboolean
-libvirt_destroy (gpointer data, const char *id, GCancellable *cancellable, GError **error)
-{
-  Plugin *self = data;
-
-  (void) g_hash_table_remove (self->machines, id);
-  return TRUE;
-}
-
-static gboolean
-libvirt_inspect (gpointer data, const char *id, SpVmInfo *ret_info, GCancellable *cancellable,
-                 GError **error)
-{
-  Plugin *self = data;
-  SpLibvirtMachine *machine = g_hash_table_lookup (self->machines, id);
-
-  if (machine != NULL)
-    return sp_libvirt_machine_inspect (machine, ret_info, cancellable, error);
-  ret_info->state = SP_VM_ABSENT;
-  return TRUE;
-}
-
-static gboolean
-libvirt_list (gpointer data, SpVmFunc each, gpointer each_data, GCancellable *cancellable,
-              GError **error)
-{
-  Plugin *self = data;
-  GHashTableIter iter;
-  gpointer id, value;
-
-  g_hash_table_iter_init (&iter, self->machines);
-  while (g_hash_table_iter_next (&iter, &id, &value)) {
-    const SpLibvirtMachine *machine = value;
-
-    if (!each (id, sp_libvirt_machine_runs (machine) ? SP_VM_RUNNING : machine->ended, each_data))
-      break;
-  }
-  return TRUE;
+  return check (spec, error) && sp_qemu_machines_create (data, spec, error);
 }
 
 static const struct _SpVmOps ops = {
   .probe = libvirt_probe,
   .create = libvirt_create,
-  .start = libvirt_start,
-  .stop = libvirt_stop,
-  .destroy = libvirt_destroy,
-  .inspect = libvirt_inspect,
-  .list = libvirt_list,
+  .start = sp_qemu_machines_start,
+  .stop = sp_qemu_machines_stop,
+  .destroy = sp_qemu_machines_destroy,
+  .inspect = sp_qemu_machines_inspect,
+  .list = sp_qemu_machines_list,
 };
 
 SP_VM_PLUGIN (&ops, .name = "libvirt", .version = "0.1.0",

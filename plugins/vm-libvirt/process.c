@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "netguard.h"
@@ -45,6 +46,22 @@ sp_libvirt_process_find (const char *id, uid_t user)
     found = g_ascii_strtoll (name, NULL, 10);
   }
   return found;
+}
+
+int
+sp_libvirt_process_open (const char *id, uid_t user, gint64 *ret_pid)
+{
+  gint64 pid = sp_libvirt_process_find (id, user);
+  int fd = pid != 0 ? (int) syscall (SYS_pidfd_open, (pid_t) pid, 0) : -1;
+
+  /* The number may have become another's before it was held. */
+  if (fd >= 0 && sp_libvirt_process_find (id, user) == pid) {
+    *ret_pid = pid;
+    return fd;
+  }
+  if (fd >= 0)
+    (void) close (fd);
+  return -1;
 }
 
 gboolean

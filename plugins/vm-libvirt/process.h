@@ -6,6 +6,8 @@
 
 /* The process of @user that has the machine's id after -uuid among its arguments; 0: none, or several. */
 gint64 sp_libvirt_process_find (const char *id, uid_t user);
+/* The same, as a descriptor that no other process can be meant by, and @ret_pid; -1: none, or several. */
+int sp_libvirt_process_open (const char *id, uid_t user, gint64 *ret_pid);
 
 /* Whether the network guard in it says that it is there. */
 gboolean sp_libvirt_process_is_guarded (gint64 pid);

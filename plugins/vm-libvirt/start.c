@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -85,7 +84,7 @@ check_named (virConnectPtr connection, const char *name, GError **error)
 static gboolean
 check_network (const SpLibvirtMachine *machine, GError **error)
 {
-  const SpVmSpec *spec = machine->spec;
+  const SpVmSpec *spec = machine->any.spec;
 
   if (spec->network == SP_VM_NETWORK_USER)
     return sp_qemu_ports_check (spec, error);
@@ -105,7 +104,7 @@ find_guard (const SpLibvirtMachine *machine, Launch *launch, GError **error)
 {
   struct stat st;
 
-  if (machine->spec->network != SP_VM_NETWORK_USER)
+  if (machine->any.spec->network != SP_VM_NETWORK_USER)
     return TRUE;
   launch->guard = sp_qemu_guard_path ();
   launch->rules = sp_qemu_guard_rules_here (machine->libvirt->ports);
@@ -129,7 +128,7 @@ static gboolean
 prepare (SpLibvirtMachine *machine, guint32 acceleration, Launch *launch, GError **error)
 {
   SpLibvirt *libvirt = machine->libvirt;
-  const SpVmSpec *spec = machine->spec;
+  const SpVmSpec *spec = machine->any.spec;
   g_autoptr (GError) why = NULL;
 
   launch->emulator = sp_libvirt_emulator (libvirt->connection, error);
@@ -183,8 +182,11 @@ is_not_stale (gpointer machine)
 static void
 end_leftover (SpLibvirtMachine *machine, virDomainPtr domain)
 {
+  char id[VIR_UUID_STRING_BUFLEN] = "";
+
   if (virDomainIsActive (domain) == 1) {
-    machine->stale = TRUE;
+    machine->stale =
+        virDomainGetUUIDString (domain, id) == 0 && g_str_equal (id, machine->any.spec->id);
     (void) virDomainDestroy (domain);
   }
   (void) virDomainUndefineFlags (domain, 0);
@@ -194,13 +196,16 @@ end_leftover (SpLibvirtMachine *machine, virDomainPtr domain)
 }
 
 static gboolean
-clear_leftover (SpLibvirtMachine *machine, GError **error)
+clear_number (SpLibvirtMachine *machine, GError **error)
 {
   virDomainPtr domain =
-      virDomainLookupByUUIDString (machine->libvirt->connection, machine->spec->id);
+      virDomainLookupByUUIDString (machine->libvirt->connection, machine->any.spec->id);
   g_autofree char *owner = domain != NULL ? owner_of (domain) : NULL;
-  gboolean mine = owner != NULL && g_str_equal (virDomainGetName (domain), machine->spec->name);
-  gboolean used = mine && sp_libvirt_process_lives (owner) && virDomainIsActive (domain) == 1;
+  gboolean mine = owner != NULL && g_str_equal (virDomainGetName (domain), machine->any.spec->name);
+  g_autofree char *own = sp_libvirt_process_word ();
+  /* One of ours can only be what an end that failed has left. */
+  gboolean used = mine && g_strcmp0 (owner, own) != 0 && sp_libvirt_process_lives (owner) &&
+                  virDomainIsActive (domain) == 1;
 
   if (domain == NULL)
     return TRUE;
@@ -218,6 +223,34 @@ clear_leftover (SpLibvirtMachine *machine, GError **error)
     end_leftover (machine, domain);
   (void) virDomainFree (domain);
   return mine && !used;
+}
+
+/* A takeover that was taken back has forgotten the number of its machine, so what a kill left of it is known by
+ * its name, our mark, and that who made it is no more. */
+static gboolean
+clear_name (SpLibvirtMachine *machine, GError **error)
+{
+  const char *name = machine->any.spec->name;
+  virDomainPtr domain = virDomainLookupByName (machine->libvirt->connection, name);
+  g_autofree char *owner = domain != NULL ? owner_of (domain) : NULL;
+  gboolean left = owner != NULL && !sp_libvirt_process_lives (owner);
+
+  if (domain == NULL)
+    return TRUE;
+  if (left)
+    end_leftover (machine, domain);
+  else if (owner != NULL)
+    g_set_error (error, SP_ERROR, SP_ERROR_CONFLICT,
+                 "libvirt's domain '%s' is another vault of the same name, run by process %s: "
+                 "stop that first, or give one of them another name",
+                 name, owner);
+  else
+    g_set_error (error, SP_ERROR, SP_ERROR_CONFLICT,
+                 "libvirt has a domain '%s' of somebody else's, and a vault's has the vault's "
+                 "name: rename either (virsh domrename %s OTHER)",
+                 name, name);
+  (void) virDomainFree (domain);
+  return left;
 }
 
 /* ---- the domain ----------------------------------------------------------------------------------------- */
@@ -260,7 +293,9 @@ run_paused (SpLibvirtMachine *machine, const Launch *launch, GError **error)
 
   if (domain == NULL)
     return sp_libvirt_fail (error, "libvirt does not take the machine");
-  ok = give_disks (domain, machine->spec, error);
+  ok = give_disks (domain, machine->any.spec, error);
+  machine->user = launch->user;
+  machine->launched = ok;
   if (ok && virDomainCreateWithFlags (domain,
                                       VIR_DOMAIN_START_PAUSED | VIR_DOMAIN_START_AUTODESTROY) != 0)
     ok = sp_libvirt_fail (error, "libvirt did not start it");
@@ -293,7 +328,7 @@ connect_to (const char *path)
 static gboolean
 close_sockets (const SpLibvirtMachine *machine, const Launch *launch, GError **error)
 {
-  const char *const paths[] = { launch->console, machine->spec->admin_socket };
+  const char *const paths[] = { launch->console, machine->any.spec->admin_socket };
 
   for (gsize i = 0; i < G_N_ELEMENTS (paths); i++)
     if (paths[i] != NULL && chmod (paths[i], 0600) != 0) {
@@ -307,7 +342,7 @@ close_sockets (const SpLibvirtMachine *machine, const Launch *launch, GError **e
 static gboolean
 read_console (SpLibvirtMachine *machine, const Launch *launch, GError **error)
 {
-  const SpVmSpec *spec = machine->spec;
+  const SpVmSpec *spec = machine->any.spec;
   g_autoptr (SpQemuLog) log =
       spec->log != NULL ? sp_qemu_log_open (spec->log, spec->log_limit, error) : NULL;
   int fd;
@@ -327,11 +362,8 @@ read_console (SpLibvirtMachine *machine, const Launch *launch, GError **error)
 static gboolean
 find_process (SpLibvirtMachine *machine, const Launch *launch, GError **error)
 {
-  const char *id = machine->spec->id;
-
-  machine->pid = sp_libvirt_process_find (id, launch->user);
-  machine->pidfd = machine->pid != 0 ? (int) syscall (SYS_pidfd_open, (pid_t) machine->pid, 0) : -1;
-  if (machine->pidfd < 0 || sp_libvirt_process_find (id, launch->user) != machine->pid) {
+  machine->pidfd = sp_libvirt_process_open (machine->any.spec->id, launch->user, &machine->pid);
+  if (machine->pidfd < 0) {
     g_set_error_literal (
         error, SP_ERROR, SP_ERROR_UNAVAILABLE,
         "the machine's QEMU is not among the processes here: is libvirt's daemon in "
@@ -375,10 +407,12 @@ sp_libvirt_launch (SpLibvirtMachine *machine, guint32 acceleration, GCancellable
   g_auto (Launch) launch = { .user = 0 };
 
   if (sp_libvirt_connect (machine->libvirt, cancellable, error) == NULL ||
-      !clear_leftover (machine, error) || !prepare (machine, acceleration, &launch, error) ||
-      !run_paused (machine, &launch, error))
+      !clear_number (machine, error) || !clear_name (machine, error) ||
+      !prepare (machine, acceleration, &launch, error) || !run_paused (machine, &launch, error))
     return FALSE;
   machine->acceleration = acceleration;
+  /* QEMU has them in its memory, also for a reset. */
+  sp_libvirt_boot_remove (machine->libvirt->boot_folder, machine->any.spec->id);
   return close_sockets (machine, &launch, error) && read_console (machine, &launch, error) &&
          find_process (machine, &launch, error) && let_go (machine, error);
 }

@@ -3,10 +3,12 @@
 
 #include <secret-proxy/vm.h>
 
+#include "machines.h"
 #include "process.h"
 
 /* The plugin: what all machines share. */
 typedef struct {
+  SpQemuMachines machines; /* first */
   SpHost *host;
   const char *program;      /* QEMU */
   const char *const *ports; /* of the host's loopback, that guests may reach */

@@ -15,52 +15,52 @@
 #define END_MS 2000u /* for QEMU to end when told */
 #define FOREVER_MS G_MAXINT
 
-SpQemuMachine *
-sp_qemu_machine_new (SpQemu *qemu, const SpVmSpec *spec)
+static gpointer
+machine_make (gpointer plugin, const SpVmSpec *spec)
 {
   SpQemuMachine *machine = g_new0 (SpQemuMachine, 1);
 
-  machine->qemu = qemu;
-  machine->spec = sp_qemu_spec_copy (spec);
+  machine->qemu = plugin;
+  machine->any.spec = sp_qemu_spec_copy (spec);
   machine->role = spec->role == SP_VM_OWNED ? &sp_qemu_owned : &sp_qemu_provision;
-  machine->ended = SP_VM_STOPPED;
+  machine->any.ended = SP_VM_STOPPED;
   machine->pidfd = -1;
   if (machine->role->runs (machine))
     machine->role->watch (machine);
   return machine;
 }
 
-void
-sp_qemu_machine_free (SpQemuMachine *machine)
+static void
+machine_free (gpointer data)
 {
-  if (machine == NULL)
-    return;
+  SpQemuMachine *machine = data;
+
   machine->busy = TRUE;
   machine->role->forget (machine);
-  sp_qemu_spec_free (machine->spec);
-  g_free (machine->why);
+  sp_qemu_spec_free (machine->any.spec);
+  g_free (machine->any.why);
   g_free (machine);
 }
 
-gboolean
-sp_qemu_machine_runs (SpQemuMachine *machine)
+static gboolean
+machine_runs (gpointer data)
 {
+  SpQemuMachine *machine = data;
+
   return machine->role->runs (machine);
 }
 
 static gboolean
 does_not_run (gpointer machine)
 {
-  return !sp_qemu_machine_runs (machine);
+  return !machine_runs (machine);
 }
 
 static void
 set_ended (SpQemuMachine *machine, guint32 ended, const char *why)
 {
-  machine->ended = ended;
   machine->acceleration = SP_VM_NONE;
-  g_free (machine->why);
-  machine->why = g_strdup (why);
+  sp_qemu_set_ended (&machine->any, ended, why);
 }
 
 void
@@ -72,7 +72,7 @@ sp_qemu_machine_has_ended (SpQemuMachine *machine, const char *how)
     return;
   set_ended (machine, how != NULL ? SP_VM_FAILED : SP_VM_STOPPED, why);
   machine->role->forget (machine);
-  machine->qemu->host->api->vm_changed (machine->qemu->host, machine->spec->id);
+  machine->qemu->host->api->vm_changed (machine->qemu->host, machine->any.spec->id);
 }
 
 static void
@@ -85,7 +85,7 @@ static void
 end_call (SpQemuMachine *machine)
 {
   machine->busy = FALSE;
-  if (!sp_qemu_machine_runs (machine))
+  if (!machine_runs (machine))
     machine->role->settle (machine);
 }
 
@@ -102,7 +102,7 @@ end_now (SpQemuMachine *machine)
     (void) sp_qemu_wait (NULL, END_MS, does_not_run, machine);
     machine->role->done (machine, monitor);
   }
-  if (sp_qemu_machine_runs (machine)) {
+  if (machine_runs (machine)) {
     machine->role->kill (machine);
     (void) sp_qemu_wait (NULL, END_MS, does_not_run, machine);
   }
@@ -119,7 +119,7 @@ choose (SpQemuMachine *machine, guint32 *ret_acceleration, GCancellable *cancell
   SpQemu *qemu = machine->qemu;
   SpVmProbe probe = { .size = sizeof probe };
 
-  *ret_acceleration = machine->spec->acceleration;
+  *ret_acceleration = machine->any.spec->acceleration;
   if (*ret_acceleration != SP_VM_NONE)
     return TRUE;
   if (qemu->acceleration == SP_VM_NONE) {
@@ -171,7 +171,7 @@ start (SpQemuMachine *machine, GCancellable *cancellable, GError **error)
 {
   guint32 acceleration = SP_VM_NONE;
 
-  if (!sp_qemu_machine_runs (machine)) {
+  if (!machine_runs (machine)) {
     if (!choose (machine, &acceleration, cancellable, error))
       return FALSE;
     machine->role->forget (machine);
@@ -187,9 +187,10 @@ start (SpQemuMachine *machine, GCancellable *cancellable, GError **error)
   return FALSE;
 }
 
-gboolean
-sp_qemu_machine_start (SpQemuMachine *machine, GCancellable *cancellable, GError **error)
+static gboolean
+machine_start (gpointer data, GCancellable *cancellable, GError **error)
 {
+  SpQemuMachine *machine = data;
   g_autoptr (GError) why = NULL;
   gboolean ok;
 
@@ -202,7 +203,7 @@ sp_qemu_machine_start (SpQemuMachine *machine, GCancellable *cancellable, GError
   }
   set_ended (machine, SP_VM_FAILED, why->message);
   g_propagate_prefixed_error (error, g_steal_pointer (&why),
-                              "cannot start %s: ", machine->spec->name);
+                              "cannot start %s: ", machine->any.spec->name);
   return FALSE;
 }
 
@@ -227,17 +228,17 @@ power_off (SpQemuMachine *machine, GCancellable *cancellable, GError **error)
     return FALSE;
   g_set_error (error, SP_ERROR, SP_ERROR_UNAVAILABLE,
                "the guest of %s did not power off in time; it can be ended by force",
-               machine->spec->name);
+               machine->any.spec->name);
   return FALSE;
 }
 
-gboolean
-sp_qemu_machine_stop (SpQemuMachine *machine, gboolean force, GCancellable *cancellable,
-                      GError **error)
+static gboolean
+machine_stop (gpointer data, gboolean force, GCancellable *cancellable, GError **error)
 {
+  SpQemuMachine *machine = data;
   gboolean ok = TRUE;
 
-  if (!sp_qemu_machine_runs (machine))
+  if (!machine_runs (machine))
     return TRUE;
   begin_call (machine);
   if (force)
@@ -245,9 +246,9 @@ sp_qemu_machine_stop (SpQemuMachine *machine, gboolean force, GCancellable *canc
   else
     ok = power_off (machine, cancellable, error);
   end_call (machine);
-  if (ok && sp_qemu_machine_runs (machine)) {
+  if (ok && machine_runs (machine)) {
     g_set_error (error, SP_ERROR, SP_ERROR_INTERNAL,
-                 "%s can't be ended: its QEMU hangs in the kernel", machine->spec->name);
+                 "%s can't be ended: its QEMU hangs in the kernel", machine->any.spec->name);
     return FALSE;
   }
   if (ok)
@@ -280,30 +281,36 @@ why_stopped (const SpQemuMachine *machine)
   return why != NULL ? why : "the guest has stopped with an error that QEMU does not go on after";
 }
 
-gboolean
-sp_qemu_machine_inspect (SpQemuMachine *machine, SpVmInfo *info, GCancellable *cancellable,
-                         GError **error)
+static gboolean
+machine_inspect (gpointer data, SpVmInfo *info, GCancellable *cancellable, GError **error)
 {
+  SpQemuMachine *machine = data;
   g_autoptr (GError) why = NULL;
   gboolean ok;
 
   begin_call (machine);
   /* One that is ending gives up its monitor first. */
-  ok = !sp_qemu_machine_runs (machine) || ask (machine, info, cancellable, &why) ||
+  ok = !machine_runs (machine) || ask (machine, info, cancellable, &why) ||
        sp_qemu_wait (cancellable, END_MS, does_not_run, machine);
   end_call (machine);
   if (!ok) {
     g_propagate_error (error, g_steal_pointer (&why));
     return FALSE;
   }
-  if (sp_qemu_machine_runs (machine)) {
-    info->pid = machine->role->pid (machine);
-    info->acceleration = machine->acceleration;
-    if (info->state == SP_VM_FAILED)
-      info->why = g_strdup (why_stopped (machine));
+  if (!machine_runs (machine))
     return TRUE;
-  }
-  info->state = machine->ended;
-  info->why = g_strdup (machine->why);
+  info->pid = machine->role->pid (machine);
+  info->acceleration = machine->acceleration;
+  if (info->state == SP_VM_FAILED)
+    info->why = g_strdup (why_stopped (machine));
   return TRUE;
 }
+
+const SpQemuKind sp_qemu_kind = {
+  .make = machine_make,
+  .free = machine_free,
+  .runs = machine_runs,
+  .start = machine_start,
+  .stop = machine_stop,
+  .inspect = machine_inspect,
+};

@@ -9,6 +9,7 @@
 
 #include "console.h"
 #include "launch.h"
+#include "machines.h"
 #include "monitor.h"
 
 typedef struct _SpQemuMachine SpQemuMachine;
@@ -33,11 +34,9 @@ typedef struct {
 } SpQemuRole;
 
 struct _SpQemuMachine {
+  SpQemuAny any;
   SpQemu *qemu; /* the plugin's */
   const SpQemuRole *role;
-  SpVmSpec *spec;
-  guint32 ended;        /* while it does not run: SP_VM_STOPPED or SP_VM_FAILED */
-  char *why;            /* of FAILED */
   guint32 acceleration; /* what it runs with, as far as is known */
   gboolean busy;        /* a call works on it, and may not lose what it works with */
 
@@ -52,17 +51,8 @@ struct _SpQemuMachine {
 
 extern const SpQemuRole sp_qemu_owned, sp_qemu_provision;
 
-/* @spec: checked; copied. */
-SpQemuMachine *sp_qemu_machine_new (SpQemu *qemu, const SpVmSpec *spec);
-/* An owned machine ends with this, one to be provisioned goes on. */
-void sp_qemu_machine_free (SpQemuMachine *machine);
-
-gboolean sp_qemu_machine_runs (SpQemuMachine *machine);
-gboolean sp_qemu_machine_start (SpQemuMachine *machine, GCancellable *cancellable, GError **error);
-gboolean sp_qemu_machine_stop (SpQemuMachine *machine, gboolean force, GCancellable *cancellable,
-                               GError **error);
-gboolean sp_qemu_machine_inspect (SpQemuMachine *machine, SpVmInfo *ret_info,
-                                  GCancellable *cancellable, GError **error);
+/* An owned machine ends when it is freed, one to be provisioned goes on. */
+extern const SpQemuKind sp_qemu_kind;
 
 /* ---- for the roles ------------------------------------------------------------------------------ */
 

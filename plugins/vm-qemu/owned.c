@@ -43,7 +43,7 @@ on_disk_error (gpointer data)
 {
   SpQemuMachine *machine = data;
 
-  machine->qemu->host->api->vm_changed (machine->qemu->host, machine->spec->id);
+  machine->qemu->host->api->vm_changed (machine->qemu->host, machine->any.spec->id);
 }
 
 static gboolean
@@ -81,7 +81,7 @@ static gboolean
 owned_launch (SpQemuMachine *machine, guint32 acceleration, GCancellable *cancellable,
               GError **error)
 {
-  const SpVmSpec *spec = machine->spec;
+  const SpVmSpec *spec = machine->any.spec;
   g_autoptr (SpQemuLog) log =
       spec->log != NULL ? sp_qemu_log_open (spec->log, spec->log_limit, error) : NULL;
   SpQemuLaunch launch;

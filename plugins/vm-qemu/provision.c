@@ -31,7 +31,7 @@ provision_runs (SpQemuMachine *machine)
   gint64 pid;
 
   if (machine->pidfd < 0)
-    machine->pidfd = sp_qemu_pid_open (machine->spec, &pid);
+    machine->pidfd = sp_qemu_pid_open (machine->any.spec, &pid);
   return machine->pidfd >= 0 && !sp_qemu_pid_has_ended (machine->pidfd);
 }
 
@@ -53,7 +53,7 @@ provision_settle (SpQemuMachine *machine)
   if (machine->pidfd < 0)
     return;
   /* An orderly end takes the pid file along. */
-  sp_qemu_machine_has_ended (machine, access (machine->spec->pid_file, F_OK) == 0
+  sp_qemu_machine_has_ended (machine, access (machine->any.spec->pid_file, F_OK) == 0
                                           ? "ended without an orderly shutdown"
                                           : NULL);
 }
@@ -86,7 +86,7 @@ static gint64
 provision_pid (SpQemuMachine *machine)
 {
   gint64 pid;
-  int pidfd = sp_qemu_pid_open (machine->spec, &pid);
+  int pidfd = sp_qemu_pid_open (machine->any.spec, &pid);
 
   if (pidfd >= 0)
     (void) close (pidfd);
@@ -99,7 +99,7 @@ static SpQemuMonitor *
 provision_monitor (SpQemuMachine *machine, GCancellable *cancellable, GError **error)
 {
   g_autoptr (SpQemuMonitor) monitor =
-      sp_qemu_monitor_connect (machine->qemu->host, machine->spec->monitor, error);
+      sp_qemu_monitor_connect (machine->qemu->host, machine->any.spec->monitor, error);
 
   if (monitor != NULL && sp_qemu_monitor_begin (monitor, GREETING_MS, cancellable, error))
     return g_steal_pointer (&monitor);
@@ -114,13 +114,14 @@ keep_console (SpQemuMachine *machine, SpQemuMonitor *monitor)
   g_autofree guchar *bytes = NULL;
   gsize length;
 
-  if (machine->spec->log == NULL)
+  if (machine->any.spec->log == NULL)
     return;
   value = sp_qemu_monitor_call (monitor, "ringbuf-read", CONSOLE_ARGUMENTS, NULL, NULL);
   if (value == NULL || json_node_get_value_type (value) != G_TYPE_STRING)
     return;
   bytes = g_base64_decode (json_node_get_string (value), &length);
-  log = length > 0 ? sp_qemu_log_open (machine->spec->log, machine->spec->log_limit, NULL) : NULL;
+  log = length > 0 ? sp_qemu_log_open (machine->any.spec->log, machine->any.spec->log_limit, NULL)
+                   : NULL;
   if (log != NULL)
     sp_qemu_log_write (log, bytes, length);
 }
@@ -140,7 +141,7 @@ begin (SpQemuMachine *machine, const SpQemuLaunch *launch, GCancellable *cancell
        GError **error)
 {
   g_autoptr (SpQemuMonitor) monitor =
-      sp_qemu_monitor_connect (machine->qemu->host, machine->spec->monitor, error);
+      sp_qemu_monitor_connect (machine->qemu->host, machine->any.spec->monitor, error);
 
   if (monitor == NULL || !sp_qemu_monitor_begin (monitor, START_MS, cancellable, error)) {
     sp_qemu_launch_explain (launch->process, error);
@@ -151,7 +152,7 @@ begin (SpQemuMachine *machine, const SpQemuLaunch *launch, GCancellable *cancell
   if (provision_runs (machine))
     return TRUE;
   g_set_error (error, SP_ERROR, SP_ERROR_INTERNAL, "QEMU did not write %s",
-               machine->spec->pid_file);
+               machine->any.spec->pid_file);
   return FALSE;
 }
 
@@ -164,8 +165,8 @@ provision_launch (SpQemuMachine *machine, guint32 acceleration, GCancellable *ca
   SpQemuLaunch launch;
   gboolean ok;
 
-  (void) unlink (machine->spec->pid_file);
-  if (!sp_qemu_launch (machine->qemu, machine->spec, acceleration, NULL, NULL, &launch, error))
+  (void) unlink (machine->any.spec->pid_file);
+  if (!sp_qemu_launch (machine->qemu, machine->any.spec, acceleration, NULL, NULL, &launch, error))
     return FALSE;
   process = launch.process;
   ok = begin (machine, &launch, cancellable, error);

@@ -1,4 +1,7 @@
 """What the scenarios of virtual machines share: a folder, the driver, a guest's admin port."""
+import atexit
+import functools
+import glob
 import os
 import shutil
 import socket
@@ -17,6 +20,8 @@ ABSENT, STOPPED, RUNNING, PAUSED, FAILED = 1, 2, 3, 4, 5
 KVM, EMULATED = 1, 2
 USER, BRIDGE, TAP, NAMED = 1, 2, 3, 4
 RAW, QCOW2 = 1, 2
+# A third of the time is spent for what these leave out.
+KERNEL_WORDS = "console=ttyS0 quiet panic=-1 8250.nr_uarts=1 cryptomgr.notests acpi=noirq mitigations=off"
 
 
 def wait_until(what, condition, seconds=PATIENCE):
@@ -52,6 +57,15 @@ def is_alive(pid):
         return False
 
 
+@functools.cache
+def initrd_folder(kernel):
+    """One for all classes; it goes with the process."""
+    folder = tempfile.TemporaryDirectory(prefix="sp-vm-")
+    atexit.register(folder.cleanup)
+    guest.make_initrd(os.path.join(folder.name, "initrd"), kernel)
+    return folder
+
+
 class Driver:
     """The driver as a process; it lies beside a link to the daemon's program, as it must."""
 
@@ -71,9 +85,13 @@ class Driver:
     def read(self):
         return self.process.stdout.readline().strip()
 
-    def ask(self, line):
+    def tell(self, line):
+        """Its answer is to be read later."""
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
+
+    def ask(self, line):
+        self.tell(line)
         return self.read()
 
     def close(self):
@@ -88,7 +106,6 @@ class Driver:
 class Case(unittest.TestCase):
     """Machines that end with the test."""
 
-    shared = None
     plugin = "qemu"
 
     @classmethod
@@ -98,14 +115,7 @@ class Case(unittest.TestCase):
             raise unittest.SkipTest("there is no Debian kernel with its modules here: install linux-image-cloud-amd64")
         if not os.path.exists("/usr/bin/qemu-system-x86_64"):
             raise unittest.SkipTest("there is no QEMU: install qemu-system-x86")
-        cls.shared = tempfile.TemporaryDirectory(prefix="sp-vm-")
-        cls.initrd = os.path.join(cls.shared.name, "initrd")
-        guest.make_initrd(cls.initrd, cls.kernel)
-
-    @classmethod
-    def tearDownClass(cls):
-        if cls.shared is not None:
-            cls.shared.cleanup()
+        cls.initrd = os.path.join(initrd_folder(cls.kernel).name, "initrd")
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="sp-vm-")
@@ -126,7 +136,7 @@ class Case(unittest.TestCase):
         provision, forwards = role == PROVISION, f"('127.0.0.1', {self.port}, 3737)" if network == USER else ""
         listed = ", ".join(f"({quoted(p)}, {quoted(n)}, {f}, {int(r)})" for p, n, f, r in disks)
         words = [quoted(self.id), "'test'", str(role), quoted(self.kernel), quoted(self.initrd),
-                 quoted(f"console=ttyS0 quiet panic=-1 {cmdline}".strip()), f"[{listed}]", str(memory << 20), "1", str(acceleration), str(network),
+                 quoted(f"{KERNEL_WORDS} {cmdline}".strip()), f"[{listed}]", str(memory << 20), "1", str(acceleration), str(network),
                  quoted(bridge), "nothing", f"[{forwards}]", quoted(self.path("admin.sock")), quoted(self.path("console.log")), str(log_limit),
                  quoted(self.path("monitor.sock") if provision else None), quoted(self.path("qemu.pid") if provision else None)]
         return "(" + ", ".join(words) + ")"
@@ -141,6 +151,15 @@ class Case(unittest.TestCase):
         self.assertTrue(answer.startswith("ok "), answer)
         _, state, acceleration, pid, why = answer.split(" ", 4)
         return int(state), int(acceleration), int(pid), why
+
+    def qemu_of_this_test(self):
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            try:
+                if self.id.encode() in guest.read(path).split(b"\0"):
+                    return int(path.split("/")[2])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        raise AssertionError("there is no QEMU")
 
     def console(self):
         text = b""
@@ -160,6 +179,10 @@ class Case(unittest.TestCase):
     def tell(self, connection, line):
         """The guest's answer to a line; the first one after the start waits until it is up."""
         connection.sendall(line.encode() + b"\n")
+        return self.answer(connection)
+
+    @staticmethod
+    def answer(connection):
         answer = b""
         while not answer.endswith(b"\n"):
             chunk = connection.recv(4096)

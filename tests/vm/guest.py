@@ -37,7 +37,7 @@ while :; do
       echo) echo "$2" >&3;;
       # nc ends with the peer; a connection that is refused ends it at once, with a status.
       tcp) $B timeout 5 $B nc -w 3 $2 $3 </dev/null >/tmp/out 2>&1; echo "tcp $?" >&3;;
-      udp) $B timeout 2 $B tftp -g -r x -l /tmp/x $2 $3 >/tmp/out 2>&1; echo "udp sent" >&3;;
+      udp) $B timeout 1 $B tftp -g -r x -l /tmp/x $2 $3 >/tmp/out 2>&1; echo "udp sent" >&3;;
       disk) echo "disk $($B cat /sys/block/$2/serial) $($B head -c 5 /dev/$2)" >&3;;
       write) echo "$3" | $B dd of=/dev/$2 conv=notrunc 2>/dev/null && $B sync && echo "written" >&3 || echo "not written" >&3;;
       flood) $B dd if=/dev/zero bs=1024 count=$2 2>/dev/null | $B tr '\0' x; echo; echo "flood over"; echo "flooded" >&3;;

@@ -1,4 +1,5 @@
 """A vault on a machine of libvirt's: made on the host, run, stopped and started again; what others do to it is told."""
+import json
 import subprocess
 import unittest
 
@@ -40,15 +41,27 @@ class Vault(unittest.TestCase):
         self.verb("vm", "stop")
         self.assertEqual(self.daemon.domains(), [])
         self.assertIsNone(self.world.owned_machine())
+        self.check_a_stop_while_it_starts()
         self.verb("vm", "start")
         self.assertEqual([item["name"] for item in self.verb("secret", "list").json["items"]], ["a"])
 
-    def test_a_domain_destroyed_by_another_is_named_and_started_again(self):
-        first = self.world.owned_machine()
-        self.daemon.virsh("destroy", "default")
-        until(lambda: self.world.owned_machine() not in (None, first), "another machine", timeout=60)
-        until(lambda: self.status()["state"] == "running", "its answer", timeout=60)
-        until(lambda: "was destroyed by another program" in self.status().get("why", ""), "the reason", timeout=60)
+    def check_a_stop_while_it_starts(self):
+        """It is told as that, and not by what the log says of an earlier start."""
+        starting = self.world.begin("--vault", self.world.vault + "/", "vm", "start")
+        until(self.world.owned_machine, "a machine", timeout=60)
+        self.verb("vm", "stop")
+        out, _ = starting.communicate()
+        self.assertEqual((starting.returncode, json.loads(out)["error"]["message"]), (6, "it was stopped while it started"))
+        self.assertEqual(self.daemon.domains(), [])
+
+    def test_what_others_do_to_a_domain_is_named_and_it_is_started_again(self):
+        for verb, words in (("suspend", "another program had paused it"), ("destroy", "was destroyed by another program")):
+            # Its guest need not be up.
+            until(lambda: self.status()["state"] == "running", "a machine that runs", timeout=60)
+            first = self.world.owned_machine()
+            self.daemon.virsh(verb, "default")
+            until(lambda: self.world.owned_machine() not in (None, first), "another machine", timeout=60)  # pylint: disable=cell-var-from-loop
+            until(lambda: words in self.status().get("why", ""), "the reason", timeout=60)  # pylint: disable=cell-var-from-loop
 
     def test_an_agent_can_neither_speak_to_libvirt_nor_read_what_it_keeps(self):
         world = self.world

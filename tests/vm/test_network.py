@@ -2,49 +2,23 @@
 import glob
 import os
 import shutil
-import socket
 import unittest
 
+import life
 from case import BUILD, FAILED, Case, Driver
 
 
-class Loopback(Case):
+class Loopback(life.Steps, Case):
     """What the guest calls 10.0.2.2 is the host's loopback."""
 
-    def setUp(self):
-        super().setUp()
-        self.tcp = socket.create_server(("127.0.0.1", 0))
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
-        for listener in (self.tcp, self.udp):
-            listener.setblocking(False)
-            self.addCleanup(listener.close)
-
-    def knock(self, options):
-        """Whether (TCP, UDP) came through."""
-        driver = Driver(self, options=options)
-        self.start(driver)
-        connection = self.admin()
-        self.assertTrue(self.tell(connection, f"tcp 10.0.2.2 {self.tcp.getsockname()[1]}").startswith("tcp "))
-        self.assertEqual(self.tell(connection, f"udp 10.0.2.2 {self.udp.getsockname()[1]}"), "udp sent")
-        return self.has_come(self.tcp.accept), self.has_come(lambda: self.udp.recv(100))
-
-    @staticmethod
-    def has_come(take):
-        try:
-            taken = take()
-            if isinstance(taken, tuple):
-                taken[0].close()
-            return True
-        except BlockingIOError:
-            return False
-
     def test_is_out_of_reach(self):
-        self.assertEqual(self.knock({}), (False, False))
+        self.start(Driver(self))
+        self.assertEqual(self.knock(self.open_doors()), (False, False))
 
     def test_is_in_reach_where_the_admin_lists_the_port(self):
-        ports = f"{self.tcp.getsockname()[1]}, {self.udp.getsockname()[1]}"
-        self.assertEqual(self.knock({"host-loopback": ports}), (True, True))
+        doors = self.open_doors()
+        self.start(Driver(self, options={"host-loopback": life.listed(doors)}))
+        self.assertEqual(self.knock(doors), (True, True))
 
 
 class Guard(Case):

@@ -6,65 +6,28 @@ import socket
 import threading
 import unittest
 
+import life
 from case import (ABSENT, EMULATED, FAILED, KVM, OWNED, RAW, RUNNING, STOPPED, Case, Driver, guest, is_alive, status_of, wait_until)
 
 
-class Life(Case):
+class Life(life.Steps, Case):
     def test_a_started_machine_runs_and_answers_on_its_admin_port(self):
         driver = Driver(self)
-        root, data = self.disk("root.img", "ROOT!"), self.disk("data.img", "DATA!")
-        self.start(driver, disks=((root, "root", RAW, True), (data, "data", RAW, False)))
-        state, acceleration, pid, _ = self.inspect(driver)
-        self.assertEqual((state, acceleration), (RUNNING, EMULATED))
-        self.assertTrue(is_alive(pid))
-        self.assertEqual(os.stat(self.path("admin.sock")).st_mode & 0o777, 0o600)
-        for i in range(3):
-            connection = self.admin()
-            self.assertEqual(self.tell(connection, f"echo round{i}"), f"round{i}")
-            connection.close()
-        connection = self.admin()
-        self.assertEqual(self.tell(connection, "disk vda"), "disk root ROOT!")
-        self.assertEqual(self.tell(connection, "disk vdb"), "disk data DATA!")
-        self.assertEqual(self.tell(connection, "write vdb KEPT."), "written")
-        self.assertEqual(self.tell(connection, "write vda EVIL."), "not written")
-        self.assertEqual(guest.read(data)[:5], b"KEPT.")
-        self.assertEqual(guest.read(root)[:5], b"ROOT!")
-        with socket.create_connection(("127.0.0.1", self.port), 10) as http:
-            self.assertEqual(http.recv(100), b"hello\n")
-        # Again, as after a crash of the caller: done already.
-        self.assertEqual(driver.ask("create " + self.spec(disks=((root, "root", RAW, True), (data, "data", RAW, False)))), "ok")
-        self.assertEqual(driver.ask("start " + self.id), "ok")
-        self.assertEqual(self.inspect(driver)[2], pid)
-        self.assertIn("runs already, with another specification", driver.ask("create " + self.spec()))
-        self.assertEqual(driver.ask("destroy " + self.id), "ok")
-        self.assertFalse(is_alive(pid))
-        self.assertEqual(self.inspect(driver)[0], ABSENT)
-        self.assertEqual(driver.ask("destroy " + self.id), "ok")
+        disks = self.two_disks()
+        self.start(driver, disks=disks)
+        self.assertEqual(self.inspect(driver)[1], EMULATED)
+        self.check_that_it_answers(driver, disks)
+        self.check_that_it_is_destroyed(driver)
 
     def test_power_off_by_the_guest_is_an_orderly_end(self):
         driver = Driver(self)
         self.start(driver)
-        connection = self.admin()
-        self.assertEqual(self.tell(connection, "echo up"), "up")
-        # As the core does it: ask the guest, then wait with stop().
-        connection.sendall(b"poweroff\n")
-        self.assertEqual(driver.ask("stop " + self.id), "ok")
-        self.assertEqual(self.inspect(driver)[:3], (STOPPED, 0, 0))
-        self.assertEqual(driver.ask("stop " + self.id), "ok")
-        self.assertEqual(driver.ask("start " + self.id), "ok")
-        self.assertEqual(self.inspect(driver)[0], RUNNING)
+        self.check_that_it_powers_off(driver)
 
     def test_reset_by_the_guest_is_a_failure_that_says_so(self):
         driver = Driver(self)
         self.start(driver)
-        connection = self.admin()
-        self.assertEqual(self.tell(connection, "echo up"), "up")
-        pid = self.inspect(driver)[2]
-        connection.sendall(b"reboot\n")
-        wait_until("QEMU has ended", lambda: not is_alive(pid))
-        state, _, _, why = self.inspect(driver)
-        self.assertEqual(state, FAILED)
-        self.assertIn("the guest reset itself", why)
+        self.check_that_a_reset_is_told(driver)
 
     def test_force_ends_it_at_once(self):
         driver = Driver(self)
@@ -119,22 +82,7 @@ class Life(Case):
     def test_the_log_is_bounded_and_keeps_what_is_new(self):
         driver = Driver(self)
         self.start(driver, log_limit=32768)
-        self.assertEqual(self.tell(self.admin(), "flood 100"), "flooded")
-        self.inspect(driver)
-        wait_until("the end is in the log", lambda: self.inspect(driver) and b"flood over" in self.console())
-        self.assertLessEqual(len(self.console()), 32768)
-        self.assertGreater(len(self.console()), 16384)
-        for name in ("console.log", "console.log.1"):
-            self.assertEqual(os.stat(self.path(name)).st_mode & 0o777, 0o600)
-
-    def qemu_of_this_test(self):
-        for path in glob.glob("/proc/[0-9]*/cmdline"):
-            try:
-                if self.id.encode() in guest.read(path).split(b"\0"):
-                    return int(path.split("/")[2])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-        raise AssertionError("there is no QEMU")
+        self.check_that_its_log_is_bounded(driver)
 
 
 class Confinement(Case):
@@ -231,15 +179,10 @@ def quoted_path(case, name):
     return "'" + case.path(name) + "'"
 
 
-class Probe(Case):
+class Probe(life.Steps, Case):
     def test_it_says_what_it_tried_and_start_agrees(self):
         driver = Driver(self)
-        answer = driver.ask("probe")
-        self.assertRegex(answer, r"^ok [12] QEMU emulator version .* \| ")
-        acceleration = int(answer.split()[1])
-        if acceleration == EMULATED:
-            self.assertIn("/dev/kvm", answer)
-            self.assertIn("emulation works, and isolates nothing", answer)
+        acceleration = self.probe(driver)
         self.start(driver, acceleration=0)
         self.assertEqual(self.inspect(driver)[:2], (RUNNING, acceleration))
         self.assertEqual(self.tell(self.admin(), "echo up"), "up")

@@ -180,13 +180,12 @@ wait_ready (GSubprocess *process, gboolean *ret_late)
   return FALSE;
 }
 
-/* The last line of its log, which is why it ended. */
+/* The last line of its log after @from, which is why it ended. */
 static char *
-last_words (const SpVmRunOptions *options)
+last_words (const char *path, goffset from)
 {
   static const char prefix[] = "secret-proxy: ";
-  g_autofree char *path = g_build_filename (options->dir, SP_VAULT_LOG, NULL);
-  g_autofree char *line = sp_last_line (path, prefix);
+  g_autofree char *line = sp_last_line (path, from, prefix);
 
   if (line == NULL)
     return g_strdup ("it left no message");
@@ -217,6 +216,8 @@ end_child (GSubprocess *process)
 static gboolean
 start_here (const SpVmRunOptions *options, GError **error)
 {
+  g_autofree char *log = g_build_filename (options->dir, SP_VAULT_LOG, NULL);
+  goffset mark = sp_last_line_mark (log);
   g_autoptr (GSubprocess) process = spawn (options, error);
   g_autofree char *why = NULL;
   gboolean late = FALSE;
@@ -226,7 +227,11 @@ start_here (const SpVmRunOptions *options, GError **error)
   if (wait_ready (process, &late))
     return TRUE;
   end_child (process);
-  why = last_words (options);
+  if (!late && g_subprocess_get_successful (process)) {
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFLICT, "it was stopped while it started");
+    return FALSE;
+  }
+  why = last_words (log, mark);
   g_set_error (error, SP_PROBLEM, late ? SP_PROBLEM_TIMED_OUT : code_of (process), "%s%s",
                late ? "the vault was not unlocked in time: " : "", why);
   return FALSE;

@@ -32,6 +32,8 @@ typedef struct {
   SpImageSet *image;
   SpMachine *machine;
   char *disk, *disk_sha256; /* the plugin disk */
+  char *console;            /* its log, which has what earlier runs said, too: */
+  goffset console_mark;     /* where this run's begins */
   GHashTable *on_disk;      /* what is on it */
   gboolean again;           /* it was started before */
   SpPluginProcess *plugin;
@@ -81,8 +83,7 @@ on_destroyed (const GError *error, gpointer data)
 static void
 add_console (Run *run)
 {
-  g_autofree char *path = g_build_filename (sp_service_path (run->service), SP_VAULT_CONSOLE, NULL);
-  g_autofree char *line = sp_last_line (path, "secret-proxy: ");
+  g_autofree char *line = sp_last_line (run->console, run->console_mark, "secret-proxy: ");
   GError *with_line;
 
   if (line == NULL)
@@ -179,11 +180,14 @@ attach (Run *run, const SpVmInfo *info)
 static GError *
 why_not_running (const SpVmInfo *info, const GError *error)
 {
+  const char *why = info != NULL && info->state == SP_VM_PAUSED
+                        ? "another program had paused it, so it was ended"
+                        : "it powered off by itself; 'secret-proxy vm log' may say why";
+
   if (error != NULL)
     return g_error_copy (error);
   return g_error_new (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the machine has ended: %s",
-                      info->why ? info->why
-                                : "it powered off by itself; 'secret-proxy vm log' may say why");
+                      info->why ? info->why : why);
 }
 
 static void
@@ -256,6 +260,7 @@ start (gpointer data, GError **error)
     return FALSE;
   run->again = TRUE;
   run->state = "starting";
+  run->console_mark = sp_last_line_mark (run->console);
   sp_plugin_client_vm_create (sp_plugin_process_client (run->plugin),
                               sp_machine_spec (run->machine), on_created, run);
   return TRUE;
@@ -380,6 +385,7 @@ prepare (Run *run, GError **error)
   g_autofree char *volume = g_build_filename (folder, SP_VAULT_DATA, NULL);
 
   run->disk = g_build_filename (folder, SP_VAULT_PLUGINS, NULL);
+  run->console = g_build_filename (folder, SP_VAULT_CONSOLE, NULL);
   if (vault->vm == NULL) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "[vault %s] names no vm plugin: set vm = …",
                  vault->name);
@@ -414,6 +420,7 @@ sp_vm_run (const SpVmRunOptions *options, GError **error)
   g_clear_error (&run.why);
   g_free (run.last);
   g_free (run.disk);
+  g_free (run.console);
   g_free (run.disk_sha256);
   g_clear_pointer (&run.on_disk, g_hash_table_unref);
   sp_service_free (run.service);

@@ -206,6 +206,20 @@ sp_check_leave (SpCheck *check, gboolean ok, const GError *error)
   return ok && error == NULL;
 }
 
+gboolean
+sp_check_finish (SpCheckInstance *instance, gboolean ok, GError *why, GError **error)
+{
+  if (sp_check_leave (instance->check, ok, why)) {
+    g_clear_error (&why);
+    return TRUE;
+  }
+  if (why != NULL)
+    g_propagate_error (error, why);
+  else
+    g_set_error_literal (error, SP_ERROR, SP_ERROR_INTERNAL, "it did not say why");
+  return FALSE;
+}
+
 void
 sp_check_leave_plain (SpCheck *check)
 {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "plugin/check/check.h"
+#include "plugin/host-view.h"
 #include "plugin/loader.h"
 
 typedef struct _SpCheck SpCheck;
@@ -136,17 +137,13 @@ typedef enum {
 } SpCheckFill;
 
 struct _SpCheckInstance {
-  SpHost host; /* first: a plugin's SpHost is this */
+  SpHostView view; /* first: a plugin's SpHost is the first of it */
   SpCheck *check;
   const SpPluginModule *module;
   gpointer self; /* NULL: not open */
   gboolean started;
-  char *name, *state_dir;
-  char **people;
-  GHashTable *values;  /* key -> SpOptionValue */
   GHashTable *secrets; /* key -> GBytes */
-  GMutex lock;         /* of what follows */
-  GHashTable *recalled;
+  /* Under the view's lock. */
   GHashTable *notices; /* id -> choices, NULL-terminated: what was posted */
   guint n_answers, next_result;
 };
@@ -161,6 +158,10 @@ gboolean sp_check_open (SpCheckInstance *instance, GError **error);
 gboolean sp_check_start (SpCheckInstance *instance, guint deadline_ms, GError **error);
 void sp_check_stop (SpCheckInstance *instance);
 void sp_check_close (SpCheckInstance *instance);
+
+/* sp_check_leave() for a call whose error is the caller's to show: takes @why, and makes one up where it is
+ * missing. */
+gboolean sp_check_finish (SpCheckInstance *instance, gboolean ok, GError *why, GError **error);
 
 /* An instance that is started, by the values that life/least-options found; NULL: there is a verdict. */
 SpCheckInstance *sp_check_up (SpCheck *check, const char *name);

@@ -23,24 +23,22 @@ sp_check_instance_new (SpCheck *check, const char *name, SpCheckFill fill, guint
   g_autofree char *base = NULL;
   g_autoptr (GVariant) options = NULL;
 
-  instance->host.api = &sp_check_api;
+  sp_host_view_init (&instance->view, &sp_check_api);
   instance->check = check;
   instance->module = module;
-  instance->name = g_strdup (name);
+  instance->view.instance = g_strdup (name);
   base = g_strdup_printf ("%s-%s", sp_kind_word (module->plugin.kind), name);
-  instance->state_dir = g_build_filename (sp_check_folder (check), base, NULL);
-  (void) g_mkdir_with_parents (instance->state_dir, 0700);
-  instance->people = sp_check_people (check);
+  instance->view.state_dir = g_build_filename (sp_check_folder (check), base, NULL);
+  (void) g_mkdir_with_parents (instance->view.state_dir, 0700);
+  instance->view.people = sp_check_people (check);
   instance->secrets =
       g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_bytes_unref);
-  instance->recalled = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   instance->notices =
       g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
-  g_mutex_init (&instance->lock);
   options =
       g_variant_ref_sink (sp_check_fill (check, module, fill, shape, name, instance->secrets));
-  instance->values = sp_options_resolve (module->options, module->n_options, options, error);
-  if (instance->values != NULL)
+  instance->view.values = sp_options_resolve (module->options, module->n_options, options, error);
+  if (instance->view.values != NULL)
     return instance;
   sp_check_instance_free (instance);
   return NULL;
@@ -53,14 +51,9 @@ sp_check_instance_free (SpCheckInstance *instance)
     return;
   sp_check_stop (instance);
   sp_check_close (instance);
-  g_clear_pointer (&instance->values, g_hash_table_unref);
   g_hash_table_unref (instance->secrets);
-  g_hash_table_unref (instance->recalled);
   g_hash_table_unref (instance->notices);
-  g_strfreev (instance->people);
-  g_mutex_clear (&instance->lock);
-  g_free (instance->state_dir);
-  g_free (instance->name);
+  sp_host_view_clear (&instance->view);
   g_free (instance);
 }
 
@@ -71,7 +64,7 @@ sp_check_open (SpCheckInstance *instance, GError **error)
   g_autoptr (GError) why = NULL;
 
   sp_check_enter_uncancellable (check, "open()", OPEN_MS);
-  instance->self = instance->module->plugin.open (&instance->host, &why);
+  instance->self = instance->module->plugin.open (&instance->view.host, &why);
   if (sp_check_leave (check, instance->self != NULL, why))
     return TRUE;
   if (why != NULL)

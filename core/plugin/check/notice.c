@@ -38,20 +38,6 @@ sp_check_notice_named (const char *id)
   return notice;
 }
 
-static gboolean
-finish (SpCheckInstance *instance, gboolean ok, GError *why, GError **error)
-{
-  if (sp_check_leave (instance->check, ok, why)) {
-    g_clear_error (&why);
-    return TRUE;
-  }
-  if (why != NULL)
-    g_propagate_error (error, why);
-  else
-    g_set_error_literal (error, SP_ERROR, SP_ERROR_INTERNAL, "it did not say why");
-  return FALSE;
-}
-
 gboolean
 sp_check_post (SpCheckInstance *instance, const SpNotice *notice, guint deadline_ms, GError **error)
 {
@@ -62,7 +48,7 @@ sp_check_post (SpCheckInstance *instance, const SpNotice *notice, guint deadline
   sp_check_note_notice (instance, notice);
   cancellable = sp_check_enter (instance->check, "post()", deadline_ms);
   ok = instance->module->notifier.post (instance->self, notice, cancellable, &why);
-  return finish (instance, ok, why, error);
+  return sp_check_finish (instance, ok, why, error);
 }
 
 gboolean
@@ -83,7 +69,7 @@ sp_check_settle (SpCheckInstance *instance, const SpNotice *notice, guint32 kind
   without.n_choices = 0;
   cancellable = sp_check_enter (instance->check, "settle()", deadline_ms);
   ok = instance->module->notifier.settle (instance->self, &without, &outcome, cancellable, &why);
-  return finish (instance, ok, why, error);
+  return sp_check_finish (instance, ok, why, error);
 }
 
 gboolean

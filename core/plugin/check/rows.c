@@ -3,20 +3,6 @@
 
 #include <string.h>
 
-static gboolean
-finish (SpCheckInstance *instance, gboolean ok, GError *why, GError **error)
-{
-  if (sp_check_leave (instance->check, ok, why)) {
-    g_clear_error (&why);
-    return TRUE;
-  }
-  if (why != NULL)
-    g_propagate_error (error, why);
-  else
-    g_set_error_literal (error, SP_ERROR, SP_ERROR_INTERNAL, "it did not say why");
-  return FALSE;
-}
-
 gboolean
 sp_check_write (SpCheckInstance *instance, SpBatch *batches, gsize n_batches, guint deadline_ms,
                 GError **error)
@@ -26,7 +12,7 @@ sp_check_write (SpCheckInstance *instance, SpBatch *batches, gsize n_batches, gu
   gboolean ok =
       instance->module->store.write (instance->self, batches, n_batches, cancellable, &why);
 
-  return finish (instance, ok, why, error);
+  return sp_check_finish (instance, ok, why, error);
 }
 
 gboolean
@@ -38,7 +24,7 @@ sp_check_read (SpCheckInstance *instance, const char *table, const char *key, gu
   gboolean ok = instance->module->store.read (instance->self, table, key, ret_value, ret_revision,
                                               cancellable, &why);
 
-  return finish (instance, ok, why, error);
+  return sp_check_finish (instance, ok, why, error);
 }
 
 typedef struct {
@@ -71,7 +57,7 @@ sp_check_scan (SpCheckInstance *instance, const char *table, const char *after, 
 
   if (rows.went_on)
     sp_check_fail (instance->check, "scan() went on after the row function had returned FALSE");
-  return finish (instance, ok, why, error);
+  return sp_check_finish (instance, ok, why, error);
 }
 
 /* ---- with verdicts --------------------------------------------------------------------------------------- */

@@ -20,27 +20,13 @@
 typedef gboolean (*ById) (gpointer self, const char *id, GCancellable *cancellable, GError **error);
 
 static gboolean
-finish (SpCheckInstance *vm, gboolean ok, GError *why, GError **error)
-{
-  if (sp_check_leave (vm->check, ok, why)) {
-    g_clear_error (&why);
-    return TRUE;
-  }
-  if (why != NULL)
-    g_propagate_error (error, why);
-  else
-    g_set_error_literal (error, SP_ERROR, SP_ERROR_INTERNAL, "it did not say why");
-  return FALSE;
-}
-
-static gboolean
 by_id (SpCheckInstance *vm, const char *name, ById func, const char *id, GError **error)
 {
   GCancellable *cancellable = sp_check_enter (vm->check, name, LIVE_MS);
   GError *why = NULL;
   gboolean ok = func (vm->self, id, cancellable, &why);
 
-  return finish (vm, ok, why, error);
+  return sp_check_finish (vm, ok, why, error);
 }
 
 static gboolean
@@ -50,7 +36,7 @@ create (SpCheckInstance *vm, const SpVmSpec *spec, GError **error)
   GError *why = NULL;
   gboolean ok = vm->module->vm.create (vm->self, spec, cancellable, &why);
 
-  return finish (vm, ok, why, error);
+  return sp_check_finish (vm, ok, why, error);
 }
 
 static gboolean
@@ -60,7 +46,7 @@ stop (SpCheckInstance *vm, const char *id, GError **error)
   GError *why = NULL;
   gboolean ok = vm->module->vm.stop (vm->self, id, TRUE, cancellable, &why);
 
-  return finish (vm, ok, why, error);
+  return sp_check_finish (vm, ok, why, error);
 }
 
 /* 0: there is a verdict. */

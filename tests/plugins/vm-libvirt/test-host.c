@@ -76,6 +76,11 @@ test_copies_lie_in_a_folder_of_roots (void)
   g_assert_true (g_file_set_contents (kernel, "KERNEL", -1, NULL));
   spec.kernel = kernel;
   spec.initrd = NULL;
+  /* One that only root can enter is of no use to QEMU. */
+  g_assert_false (sp_libvirt_boot_prepare (folder, &spec, &boot, &error));
+  g_assert_error (error, SP_ERROR, SP_ERROR_CONFIG);
+  g_clear_error (&error);
+  g_assert_cmpint (chmod (folder, 0711), ==, 0);
   g_assert_true (sp_libvirt_boot_prepare (folder, &spec, &boot, &error));
   g_assert_no_error (error);
   g_assert_null (boot.initrd);

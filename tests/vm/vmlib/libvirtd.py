@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 
-from . import paths  # noqa: F401, pylint: disable=unused-import
+from . import paths
 
 from lib.wait import until  # noqa: E402
 
@@ -27,6 +27,9 @@ SETTINGS = {
     # Without virtlogd.
     "qemu.conf": 'stdio_handler = "file"\n',
 }
+PID_FILE = "/run/libvirt/libvirtd.pid"
+REAPER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "reaper.py")
+KEPT = os.path.join(paths.BUILD, "libvirt-cache")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -80,6 +83,9 @@ def _move():
     move(*OWN)
     for folder in FOLDERS:
         os.mkdir(folder, 0o755)
+    # What it has found out about QEMU takes seconds, and it judges itself whether that is still so.
+    os.makedirs(KEPT, exist_ok=True)
+    _mount("--bind", KEPT, "/var/cache/libvirt/qemu")
     user = pwd.getpwnam("libvirt-qemu").pw_uid
     os.chmod("/var/lib/libvirt/boot", 0o711)
     os.chmod("/var/lib/libvirt/qemu", 0o750)
@@ -92,15 +98,17 @@ def _move():
 
 class Libvirtd:
     def __init__(self):
-        self.process = None
+        self.process = self.pid = None
         _move()
         self.start()
 
     def start(self):
         with open("/var/log/libvirt/libvirtd.log", "ab") as log:
-            self.process = subprocess.Popen([DAEMON, "--pid-file", "/run/libvirt/libvirtd.pid"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.process = subprocess.Popen([sys.executable, REAPER, DAEMON, "--pid-file", PID_FILE], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
         until(self._answers, "an answer of libvirtd", timeout=60)
+        with open(PID_FILE, encoding="ascii") as file:
+            self.pid = int(file.read())
 
     def _answers(self):
         if self.process.poll() is not None:
@@ -108,12 +116,16 @@ class Libvirtd:
                 raise AssertionError("libvirtd has ended:\n" + file.read()[-2000:])
         return self.virsh("version", check=False).returncode == 0
 
+    def signal(self, number):
+        os.kill(self.pid, number)
+
     def kill(self):
-        self.process.kill()
+        self.signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self):
-        self.process.terminate()
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
         self.process.wait()
 
     @staticmethod

@@ -186,6 +186,11 @@ class World:
         return Done(subprocess.run(self.host_argv(*arguments), capture_output=True, env=self.host_env, input=input,
                                    timeout=timeout * SLOW, check=False))
 
+    def begin(self, *arguments):
+        """The same, while it runs."""
+        return subprocess.Popen(self.host_argv("--json", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                                env=self.host_env, bufsize=0)
+
     def must(self, *arguments, **more):
         done = self.host(*arguments, **more)
         assert done.status == 0, done
@@ -214,8 +219,7 @@ class World:
         return self.host("--json", "takeover", "agent", *more, **options)
 
     def start_takeover(self, *more):
-        return subprocess.Popen(self.host_argv("--json", "takeover", "agent", *more), stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=self.host_env, bufsize=0)
+        return self.begin("takeover", "agent", *more)
 
     def kill_takeover(self, step, *more, delay=None):
         """Start it, and end it by SIGKILL when the line of `step` is out (0: at once), or `delay` seconds later; at the
