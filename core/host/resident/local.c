@@ -84,7 +84,7 @@ static const SpServiceBackend backend = { .start = start, .stop = stop, .unlocke
 static gboolean
 prepare (Local *local, int port, GError **error)
 {
-  const SpServiceClaim claim = { TRUST, ACCELERATION, NULL };
+  const SpServiceClaim claim = { TRUST, ACCELERATION, NULL, NULL, 0 };
   const SpConfigVault *vault = sp_service_vault (local->service);
 
   local->state = g_build_filename (sp_service_path (local->service), STATE, NULL);
