@@ -125,6 +125,19 @@ add_plugins_of_vault (SpAdmin *admin, JsonNode *node)
                             json_array_dup_element (json_node_get_array (from), i));
 }
 
+/* What 'vm rollback-image' can do; NULL: nothing. */
+static const char *
+way_back (const SpVaultRecord *record, int folder)
+{
+  const char *image = record->previous ? "image" : NULL;
+
+  if (sp_vault_copy_is_of (folder, record->previous))
+    return "image, or image and data";
+  if (sp_vault_copy_is_of (folder, record->image))
+    return image ? "image, or data" : "data";
+  return image;
+}
+
 /* What the folder says of images, whether the vault runs or not. */
 static void
 add_images (JsonNode *node, const char *path)
@@ -132,18 +145,18 @@ add_images (JsonNode *node, const char *path)
   JsonObject *object = json_node_get_object (node);
   int folder = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   g_autoptr (SpVaultRecord) record = folder >= 0 ? sp_vault_record_read (folder, NULL) : NULL;
+  const char *way;
 
   if (record != NULL) {
     json_object_set_string_member (object, "image", record->image);
     json_object_set_int_member (object, "index", record->index);
     json_object_set_boolean_member (object, "on_trial", record->on_trial || record->restoring);
   }
-  if (record != NULL && record->previous != NULL) {
+  if (record != NULL && record->previous != NULL)
     json_object_set_string_member (object, "previous_image", record->previous);
-    json_object_set_string_member (
-        object, "rollback",
-        sp_vault_copy_is_of (folder, record->previous) ? "image, or image and data" : "image");
-  }
+  way = record ? way_back (record, folder) : NULL;
+  if (way != NULL)
+    json_object_set_string_member (object, "rollback", way);
   if (folder >= 0)
     (void) close (folder);
 }

@@ -29,7 +29,7 @@ settle (int folder, SpVaultRecord *record, GError **error)
   }
   if (!sp_vault_record_write (record, folder, error))
     return FALSE;
-  sp_vault_copy_discard (folder);
+  sp_vault_copy_undo (folder);
   return TRUE;
 }
 

@@ -120,21 +120,28 @@ sp_rollback_choose (gpointer data, char **ret_message, gboolean *ret_skipped, GE
   return TRUE;
 }
 
+/* The copy is of before the last move; or of before one that was taken back after it had opened the store. */
 gboolean
 sp_rollback_choose_data (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   SpUpdate *update = data;
+  const SpVaultRecord *record = update->record;
 
-  if (!sp_rollback_choose (data, ret_message, ret_skipped, error))
+  if (sp_vault_copy_is_of (update->fd, record->previous))
+    return sp_rollback_choose (data, ret_message, ret_skipped, error);
+  if (!sp_vault_copy_is_of (update->fd, record->image)) {
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
+                         "there is no copy of the data from before the last move: go back without "
+                         "--data, or restore a back-up");
     return FALSE;
-  if (sp_vault_copy_is_of (update->fd, update->image->id))
-    return TRUE;
-  g_clear_pointer (ret_message, g_free);
-  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
-               "there is no copy of the data from before the move away from image %.12s…: go back "
-               "without --data, or restore a back-up",
-               update->image->id);
-  return FALSE;
+  }
+  update->image = sp_image_set_find (update->state, record->image, error);
+  if (update->image == NULL)
+    return FALSE;
+  *ret_message = g_strdup_printf ("%.12s…, as it is now; the data of before the move that was "
+                                  "taken back",
+                                  record->image);
+  return TRUE;
 }
 
 /* ---- stopping, and starting again ------------------------------------------------------------------------- */
@@ -184,7 +191,7 @@ sp_update_copy (gpointer data, char **ret_message, gboolean *ret_skipped, GError
 void
 sp_update_undo_copy (gpointer data)
 {
-  sp_vault_copy_discard (((SpUpdate *) data)->fd);
+  sp_vault_copy_undo (((SpUpdate *) data)->fd);
 }
 
 /* ---- the record --------------------------------------------------------------------------------------------- */
@@ -239,10 +246,7 @@ sp_rollback_put_back (gpointer data, char **ret_message, gboolean *ret_skipped, 
   SpVaultRecord *record = update->record;
   guint64 lost = sp_vault_copy_age (update->fd);
 
-  sp_vault_record_try (record, update->image->id);
-  g_clear_pointer (&record->older, g_free);
-  record->on_trial = FALSE;
-  record->restoring = TRUE;
+  sp_vault_record_restore (record, update->image->id);
   if (!sp_vault_record_write (record, update->fd, error) ||
       !sp_vault_copy_restore (update->fd, error))
     return FALSE;

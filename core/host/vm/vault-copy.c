@@ -191,12 +191,6 @@ sp_vault_copy_make (int folder, char **ret_message, GError **error)
   return ok;
 }
 
-void
-sp_vault_copy_discard (int folder)
-{
-  drop (folder, DRAFT);
-}
-
 gboolean
 sp_vault_copy_adopt (int folder, GError **error)
 {
@@ -235,15 +229,29 @@ entries_of (int folder)
   return anchor != NULL && sp_anchor_get (anchor, &seq, &head) ? seq : 0;
 }
 
-guint64
-sp_vault_copy_age (int folder)
+static guint64
+age_of (int folder, const char *name)
 {
-  int part = open_part (folder, BEFORE);
+  int part = open_part (folder, name);
   guint64 now = entries_of (folder), then = part >= 0 ? entries_of (part) : now;
 
   if (part >= 0)
     (void) close (part);
   return now > then ? now - then : 0;
+}
+
+guint64
+sp_vault_copy_age (int folder)
+{
+  return age_of (folder, BEFORE);
+}
+
+/* A vault that opens its store writes down that it did. */
+void
+sp_vault_copy_undo (int folder)
+{
+  if (age_of (folder, DRAFT) == 0 || !sp_vault_copy_adopt (folder, NULL))
+    drop (folder, DRAFT);
 }
 
 /* ---- putting it back ------------------------------------------------------------------------------------------ */

@@ -11,13 +11,14 @@
 
 /* @ret_message: how it was copied, for people.  SP_PROBLEM_STORE: there is no room. */
 gboolean sp_vault_copy_make (int folder, char **ret_message, GError **error);
-void sp_vault_copy_discard (int folder);
+/* The move is taken back: the draft goes, where nothing was written since; else it stays as the way back. */
+void sp_vault_copy_undo (int folder);
 /* FALSE with @error: the older one is still the one that is there. */
 gboolean sp_vault_copy_adopt (int folder, GError **error);
 
 /* Whether it is there and is of a time when @image booted. */
 gboolean sp_vault_copy_is_of (int folder, const char *image);
-/* How many entries the audit log has more now. */
+/* How many entries the audit log has more now than in the copy. */
 guint64 sp_vault_copy_age (int folder);
 
 /* Put it back; the data of now are kept as `data.after`.  May be interrupted and repeated. */

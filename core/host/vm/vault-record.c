@@ -80,6 +80,18 @@ sp_vault_record_go_back (SpVaultRecord *record)
   record->on_trial = FALSE;
 }
 
+void
+sp_vault_record_restore (SpVaultRecord *record, const char *image)
+{
+  record->index++;
+  record->restoring = TRUE;
+  if (g_str_equal (record->image, image))
+    return;
+  g_free (record->previous);
+  record->previous = g_steal_pointer (&record->image);
+  record->image = g_strdup (image);
+}
+
 /* ---- the file -------------------------------------------------------------------------------------------- */
 
 /* What most vaults have not. */

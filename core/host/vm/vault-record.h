@@ -40,6 +40,8 @@ SpVaultRecord *sp_vault_record_read (int folder, GError **error);
 void sp_vault_record_try (SpVaultRecord *record, const char *image);
 void sp_vault_record_keep (SpVaultRecord *record, const char *version);
 void sp_vault_record_go_back (SpVaultRecord *record);
+/* Boot @image, which may be the one of now, with the data of before. */
+void sp_vault_record_restore (SpVaultRecord *record, const char *image);
 /* It has booted an image of @version. */
 void sp_vault_record_had (SpVaultRecord *record, const char *version);
 

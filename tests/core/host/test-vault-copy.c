@@ -135,7 +135,25 @@ test_interrupted (Folder *folder, gconstpointer data)
   sp_vault_copy_finish (folder->fd);
 }
 
-/* A draft that was not adopted leaves the older copy as it is. */
+/* The image on trial had opened the store: what was before that is the way back now. */
+static void
+test_taken_back_late (Folder *folder, gconstpointer data)
+{
+  g_autoptr (SpVaultRecord) record = sp_vault_record_new ("b", "exact", NULL);
+  g_autofree char *message = NULL;
+
+  make_and_go_on (folder);
+  g_assert_true (sp_vault_record_write (record, folder->fd, NULL));
+  g_assert_true (sp_vault_copy_make (folder->fd, &message, NULL));
+  write_text (folder, "anchor", "{\"head\":\"cc\",\"seq\":14}\n");
+  sp_vault_copy_undo (folder->fd);
+  g_assert_true (sp_vault_copy_is_of (folder->fd, "b"));
+  g_assert_cmpuint (sp_vault_copy_age (folder->fd), ==, 2);
+  g_assert_cmpint (faccessat (folder->fd, "before.new", F_OK, 0), !=, 0);
+  sp_vault_copy_finish (folder->fd);
+}
+
+/* A draft that was not adopted, of a move that has written nothing, leaves the older copy as it is. */
 static void
 test_discarded (Folder *folder, gconstpointer data)
 {
@@ -145,7 +163,7 @@ test_discarded (Folder *folder, gconstpointer data)
   make_and_go_on (folder);
   g_assert_true (sp_vault_record_write (record, folder->fd, NULL));
   g_assert_true (sp_vault_copy_make (folder->fd, &message, NULL));
-  sp_vault_copy_discard (folder->fd);
+  sp_vault_copy_undo (folder->fd);
   g_assert_true (sp_vault_copy_is_of (folder->fd, "a"));
   g_assert_cmpint (faccessat (folder->fd, "before.new", F_OK, 0), !=, 0);
   sp_vault_copy_finish (folder->fd);
@@ -185,6 +203,7 @@ main (int argc, char **argv)
   ADD_TEST ("/vault-copy/put-back-as-often-as-it-takes", test_put_back);
   ADD_TEST ("/vault-copy/interrupted", test_interrupted);
   ADD_TEST ("/vault-copy/discarded", test_discarded);
+  ADD_TEST ("/vault-copy/taken-back-after-something-was-written", test_taken_back_late);
   ADD_TEST ("/vault-copy/without-an-anchor", test_without_anchor);
   ADD_TEST ("/vault-copy/without-a-data-volume", test_no_volume);
   return g_test_run ();
