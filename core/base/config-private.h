@@ -96,9 +96,6 @@ sp_config_find_instance (const SpConfig *config, const char *kind, const char *n
 
 /* ---- rules of single values: config-value.c ---------------------------------------------------------- */
 
-/* "127.0.0.1:3737" */
-gboolean
-sp_config_parse_listen (const char *text, char **ret_host, guint16 *ret_port, GError **error);
 /* Quotes nothing: it may be a key. */
 gboolean sp_config_check_master_key (const char *text, GError **error);
 /* An id of a person at a service. */

@@ -87,6 +87,10 @@ const SpConfigApprover *const *sp_config_approvers (const SpConfig *config);
 const SpConfigSource *const *sp_config_sources (const SpConfig *config);
 /* Those with a section and those that a bare name stands for. */
 const SpConfigInstance *const *sp_config_instances (const SpConfig *config);
+/* "127.0.0.1:3737" or "[::1]:3737"; the host without brackets.  SP_PROBLEM_CONFIG otherwise. */
+gboolean
+sp_config_parse_listen (const char *text, char **ret_host, guint16 *ret_port, GError **error);
+
 /* "FILE:LINE: what"; nothing that forbids the use. */
 const char *const *sp_config_warnings (const SpConfig *config);
 

@@ -1,10 +1,11 @@
-/* image.c - `secret-proxy image build|measure|import|export`: the appliances of this host */
+/* image.c - `secret-proxy image build|measure|import|export`: the appliances of this host; the bundle */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/state.h"
 #include "cli/output.h"
+#include "host/appliance/bundle-build.h"
 #include "host/appliance/image-set.h"
 
 static const SpColumn fields[] = {
@@ -51,8 +52,55 @@ build_here (const char *kernel, GError **error)
   return kept;
 }
 
-int
-sp_cli_image_build (SpCli *cli, GError **error)
+static const SpColumn bundle_fields[] = {
+  { "bundle", "bundle", SP_COLUMN_TEXT },
+  { "digest", "digest", SP_COLUMN_TEXT },
+  { "written", "written", SP_COLUMN_TEXT },
+};
+
+static void
+add_digest (JsonObject *object, const char *name, const char *hex)
+{
+  g_autofree char *text = g_strconcat ("sha256:", hex, NULL);
+
+  json_object_set_string_member (object, name, text);
+}
+
+static int
+build_bundle (SpCli *cli, const char *dir, const char *file, GError **error)
+{
+  g_autoptr (SpBundle) bundle =
+      dir ? sp_bundle_build (dir, error) : sp_bundle_build_oci (file, error);
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new ();
+
+  json_node_take_object (node, object);
+  if (bundle == NULL)
+    return 1;
+  add_digest (object, "bundle", bundle->id);
+  if (bundle->digest != NULL)
+    add_digest (object, "digest", bundle->digest);
+  json_object_set_string_member (object, "written", dir ? dir : file);
+  sp_print_fields (cli, node, bundle_fields, G_N_ELEMENTS (bundle_fields));
+  return 0;
+}
+
+/* TRUE where at most one of the things that can be built is asked for. */
+static gboolean
+check_choice (const SpCli *cli, GError **error)
+{
+  gboolean appliance = sp_cli_has (cli, "output") || sp_cli_has (cli, "kernel");
+
+  if (sp_cli_has (cli, "bundle") + sp_cli_has (cli, "oci") + appliance <= 1)
+    return TRUE;
+  g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_USAGE,
+                       "image build makes one thing: an appliance (--output, --kernel), a bundle "
+                       "(--bundle) or an OCI image (--oci)");
+  return FALSE;
+}
+
+static int
+build_appliance (SpCli *cli, GError **error)
 {
   const char *output = sp_cli_get (cli, "output"), *kernel = sp_cli_get (cli, "kernel");
   g_autoptr (SpImageSet) set =
@@ -62,6 +110,16 @@ sp_cli_image_build (SpCli *cli, GError **error)
     return 1;
   print_image (cli, set);
   return 0;
+}
+
+int
+sp_cli_image_build (SpCli *cli, GError **error)
+{
+  const char *dir = sp_cli_get (cli, "bundle"), *file = sp_cli_get (cli, "oci");
+
+  if (!check_choice (cli, error))
+    return 1;
+  return dir || file ? build_bundle (cli, dir, file, error) : build_appliance (cli, error);
 }
 
 /* @name: a folder, or an id; NULL: the newest of this host. */

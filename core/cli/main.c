@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/bundle.h"
 #include "base/harden.h"
 #include "cli/cli.h"
 #include "cli/output.h"
@@ -86,6 +87,7 @@ main (int argc, char **argv)
   if (argc == 3 && g_str_equal (argv[1], "--describe"))
     return sp_plugin_describe_main (argv[2], DESCRIBE_FD);
   (void) setlocale (LC_ALL, "");
+  sp_bundle_enter ();
   /* A child of ours that judges one point of a plugin: plugin/check/check.h. */
   if (argc == 2 && g_str_equal (argv[1], SP_CHECK_CHILD))
     return sp_plugin_check_child_main ();

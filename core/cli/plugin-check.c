@@ -3,8 +3,10 @@
  * The suite is plugin/check; here are the values it runs with, from the config file, and how its points
  * are printed.  Text of a plugin ends up on a terminal, so it is shown escaped.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/config.h"
 #include "base/option.h"
@@ -198,12 +200,28 @@ run_tap (const SpCheckSetup *setup, gboolean *ret_ok, GError **error)
   return TRUE;
 }
 
+/* A wrong path says nothing about a plugin, so it is no verdict. */
+static gboolean
+is_there (const char *path, GError **error)
+{
+  struct stat st;
+
+  errno = 0;
+  if (stat (path, &st) == 0 && !S_ISDIR (st.st_mode))
+    return TRUE;
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND, "%s: %s: name the plugin's KIND-NAME.so",
+               path, errno == 0 ? "this is a folder" : g_strerror (errno));
+  return FALSE;
+}
+
 int
 sp_cli_plugin_check (SpCli *cli, GError **error)
 {
   SpCheckSetup setup = { .path = cli->args[0], .live = sp_cli_has (cli, "live") };
   gboolean ok = FALSE;
 
+  if (!is_there (setup.path, error))
+    return 1;
   if (!sp_cli_has (cli, "config"))
     make_up (&setup);
   else if (!take_config (cli, &setup, error))

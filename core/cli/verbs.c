@@ -19,6 +19,8 @@ const gsize sp_cli_n_globals = G_N_ELEMENTS (sp_cli_globals);
 static const SpCliOption yes_options[] = { YES };
 static const SpCliOption local_options[] = {
   { "port", "N", FALSE, "listen on this port; 0: a free one" },
+  { "listen", "ADDRESS:PORT", FALSE, "listen there, whatever the config says" },
+  { "url", "URL", FALSE, "what agents are told, where it is reached by another name" },
   { "ephemeral", NULL, FALSE, "without a folder: all of it is gone when it ends" },
 };
 static const SpCliOption put_options[] = {
@@ -105,6 +107,8 @@ static const SpCliOption apply_options[] = {
 static const SpCliOption build_options[] = {
   { "output", "DIR", FALSE, "a new folder for it, instead of this host's images" },
   { "kernel", "FILE", FALSE, "which kernel; the newest of /boot where it is not given" },
+  { "bundle", "DIR", FALSE, "instead: the programs with all that they need, for other machines" },
+  { "oci", "FILE", FALSE, "instead: an OCI image of that, as a tar" },
 };
 static const SpCliOption export_options[] = {
   { "image", "ID|DIR", FALSE, "which image; the newest of this host where it is not given" },
@@ -122,14 +126,14 @@ static const SpCliOption plugin_check_options[] = {
 
 const SpCliVerb sp_cli_verbs[] = {
   { .name = "local",
-    .args = "DIR|--ephemeral [--port N]",
+    .args = "DIR|--ephemeral [--port N] [--listen ADDRESS:PORT] [--url URL]",
     .help = "run a vault on this machine without a VM",
     SP_CLI_OPTIONS (local_options),
     .max_args = 1,
     .run = sp_cli_local },
   { .name = "image build",
-    .args = "[--output DIR] [--kernel FILE]",
-    .help = "build the appliance that vault VMs boot",
+    .args = "[--output DIR] [--kernel FILE] | --bundle DIR | --oci FILE",
+    .help = "build the appliance that vault VMs boot, a bundle or an OCI image",
     SP_CLI_OPTIONS (build_options),
     .run = sp_cli_image_build },
   { .name = "image measure",

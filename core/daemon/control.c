@@ -11,11 +11,10 @@ typedef union {
   struct cmsghdr align;
 } Ancillary;
 
-gboolean
-sp_control_send (int socket, SpControlOp op, guint slot, int fd)
+static gboolean
+send_record (int socket, SpControl *control, int fd)
 {
-  SpControl control = { (guint32) op, slot };
-  struct iovec iov = { &control, sizeof control };
+  struct iovec iov = { control, sizeof *control };
   struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
   Ancillary ancillary = { .data = { 0 } };
   gssize n;
@@ -34,7 +33,23 @@ sp_control_send (int socket, SpControlOp op, guint slot, int fd)
   do
     n = sendmsg (socket, &message, MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
-  return n == sizeof control;
+  return n == sizeof *control;
+}
+
+gboolean
+sp_control_send (int socket, SpControlOp op, guint slot, int fd)
+{
+  SpControl control = { .op = (guint32) op, .slot = slot };
+
+  return send_record (socket, &control, fd);
+}
+
+gboolean
+sp_control_send_exit (int socket, guint slot, int status)
+{
+  SpControl control = { SP_CONTROL_EXITED, slot, status };
+
+  return send_record (socket, &control, -1);
 }
 
 static int

@@ -20,12 +20,16 @@ typedef enum {
   SP_CONTROL_END,       /* keeper: end everything, in good order; the slot means nothing */
 } SpControlOp;
 
+#define SP_CONTROL_NO_STATUS -1 /* it could not be started */
+
 typedef struct {
   guint32 op;
   guint32 slot;
+  gint32 status; /* of EXITED: as wait() has it */
 } SpControl;
 
 /* Over a SOCK_SEQPACKET socket.  @fd -1: none. */
 gboolean sp_control_send (int socket, SpControlOp op, guint slot, int fd);
+gboolean sp_control_send_exit (int socket, guint slot, int status);
 /* 1: a record, and perhaps a descriptor (else -1).  0: the other side is gone.  -1: nothing now. */
 int sp_control_receive (int socket, SpControl *ret_control, int *ret_fd);

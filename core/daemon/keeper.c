@@ -10,6 +10,7 @@
 #include "base/problem.h"
 #include "base/random.h"
 #include "daemon/keeper-config.h"
+#include "plugin/host.h"
 
 #define FIRST_GATE_BACKOFF_MS 50u
 #define LAST_GATE_BACKOFF_MS 5000u
@@ -40,6 +41,14 @@ on_gate_exited (SpKeeper *keeper)
 }
 
 static void
+plugin_exited (const SpKeeperPlugin *plugin, int status)
+{
+  g_autofree char *why = status != SP_CONTROL_NO_STATUS ? sp_plugin_host_why_ended (status) : NULL;
+
+  sp_plugin_client_exited_because (plugin->client, why);
+}
+
+static void
 take_control (SpKeeper *keeper, const SpControl *control, int fd)
 {
   SpKeeperPlugin *plugin = sp_keeper_plugin_in_slot (keeper, control->slot);
@@ -56,7 +65,7 @@ take_control (SpKeeper *keeper, const SpControl *control, int fd)
   if (control->slot == SP_SLOT_GATE)
     on_gate_exited (keeper);
   else if (plugin != NULL)
-    sp_plugin_client_exited (plugin->client);
+    plugin_exited (plugin, control->status);
   sp_keeper_configure_go_on (keeper);
 }
 

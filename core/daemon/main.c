@@ -8,6 +8,7 @@
 #include <locale.h>
 #include <string.h>
 
+#include "base/bundle.h"
 #include "base/harden.h"
 #include "base/problem.h"
 #include "daemon/gate.h"
@@ -131,6 +132,7 @@ main (int argc, char **argv)
 
   sp_hold_standard_descriptors ();
   (void) setlocale (LC_ALL, "");
+  sp_bundle_enter ();
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error)) {
     g_printerr ("secret-proxyd: %s\n", error->message);

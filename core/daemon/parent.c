@@ -137,7 +137,7 @@ on_child_exit (GPid pid, gint status, gpointer data)
   child->pid = 0;
   maybe_quit (child->parent);
   if (child->parent->control >= 0)
-    (void) sp_control_send (child->parent->control, SP_CONTROL_EXITED, child->slot, -1);
+    (void) sp_control_send_exit (child->parent->control, child->slot, status);
 }
 
 /* With users of their own, plugin hosts can't make their folders beside one another. */
@@ -169,7 +169,7 @@ start_child (Child *child)
   Passed passed[] = { { -1, 3 }, { -1, 4 }, { -1, -1 } };
 
   if (child->pid != 0 || socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-    (void) sp_control_send (parent->control, SP_CONTROL_EXITED, child->slot, -1);
+    (void) sp_control_send_exit (parent->control, child->slot, SP_CONTROL_NO_STATUS);
     return;
   }
   passed[0].from = pair[1];
@@ -180,7 +180,7 @@ start_child (Child *child)
     g_child_watch_add (child->pid, on_child_exit, child);
     (void) sp_control_send (parent->control, SP_CONTROL_STARTED, child->slot, pair[0]);
   } else {
-    (void) sp_control_send (parent->control, SP_CONTROL_EXITED, child->slot, -1);
+    (void) sp_control_send_exit (parent->control, child->slot, SP_CONTROL_NO_STATUS);
   }
   (void) close (pair[0]);
 }

@@ -58,6 +58,7 @@ struct _SpPluginClient {
 
   SpClientPhase phase;
   SpLink *link;
+  gboolean lost;  /* the process has closed its link; how it ended is still to be heard */
   GSource *timer; /* until the next process is asked for */
   guint backoff_ms;
   guint retry_ms;

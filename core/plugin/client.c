@@ -154,8 +154,10 @@ on_link_closed (SpLink *link, const GError *why, gpointer data)
 {
   SpPluginClient *client = data;
 
-  if (client->link == link)
-    sp_client_bring_down (client, SP_PLUGIN_DOWN, why->message);
+  if (client->link != link)
+    return;
+  client->lost = TRUE;
+  sp_client_bring_down (client, SP_PLUGIN_DOWN, why->message);
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------- */
@@ -309,7 +311,10 @@ sp_plugin_client_exited_because (SpPluginClient *client, const char *why)
     client->retry_ms = next_backoff (client);
     drop_link (client);
     set_state (client, SP_PLUGIN_DOWN, why ? why : "its process has ended");
+  } else if (client->lost && why != NULL) {
+    set_state (client, SP_PLUGIN_DOWN, why);
   }
+  client->lost = FALSE;
   client->phase = SP_CLIENT_IDLE;
   if (!client->freed && !client->suspended)
     client->timer = sp_client_timer (client, client->retry_ms, on_ask, client);
@@ -392,6 +397,9 @@ sp_plugin_client_resume (SpPluginClient *client)
 {
   client->suspended = FALSE;
   client->backoff_ms = BACKOFF_MIN_MS;
+  /* One that can't be opened as is known already has nothing to open. */
+  if (client->path == NULL)
+    return;
   /* Otherwise the end of the process is still to come, and it is asked for then. */
   if (client->phase == SP_CLIENT_IDLE && client->timer == NULL)
     client->timer = sp_client_timer (client, 0, on_ask, client);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bundle.h"
 #include "base/option.h"
 #include "base/problem.h"
 #include "base/secret.h"
@@ -182,6 +183,9 @@ prepare (SpPluginHost *host, const SpHostJob *job, GError **error)
     return FALSE;
   host->values =
       sp_options_resolve (host->module->options, host->module->n_options, wanted.options, error);
+  /* Certificates take a while to read, and a store speaks with nobody. */
+  if (g_str_equal (wanted.kind, sp_kind_word (SP_KIND_NOTIFIER)) && !sp_bundle_trust (error))
+    return FALSE;
   return host->values != NULL && make_state_dir (host, wanted.kind, error);
 }
 

@@ -13,6 +13,9 @@
 #define SP_PLUGIN_HOST_USELESS 1 /* what it was given makes no sense */
 #define SP_PLUGIN_HOST_OVERRUN 3 /* the plugin went on after its deadline */
 
+/* For people: what @status, as wait() has it, says about the end of such a process. */
+char *sp_plugin_host_why_ended (int status);
+
 /* Serve the keeper on @link_fd (taken) until it closes the link.  The plugin's folder is made as
  * @state_dir/KIND-INSTANCE, 0700; @state_dir must exist, be absolute and belong to this process's
  * user.  @given_fd (taken): the setup is read there, see given.h; -1: it comes over the link.  Returns the

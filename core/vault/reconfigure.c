@@ -51,16 +51,6 @@ approver_with_id (const SpVaultSettings *settings, const char *notifier, const c
   return NULL;
 }
 
-const SpApprover *
-sp_vault_approver (SpVault *vault, const char *notifier, const char *person)
-{
-  const SpApprover *approver = approver_with_id (vault->settings, notifier, person);
-
-  if (approver == NULL || vault->coming == NULL)
-    return approver;
-  return approver_with_id (vault->coming, notifier, person) ? approver : NULL;
-}
-
 guint
 sp_vault_quorum (const SpVault *vault)
 {
@@ -95,6 +85,20 @@ vote_stays (const SpVault *vault, const SpVaultSettings *settings, const char *n
   const SpApprover *after = approver_named (settings, name);
 
   return before != NULL && after != NULL && is_same_person (before, after, settings);
+}
+
+/* Under both, while others are on their way; as the same person, whose vote counts afterwards, too. */
+const SpApprover *
+sp_vault_approver (SpVault *vault, const char *notifier, const char *person)
+{
+  const SpApprover *approver = approver_with_id (vault->settings, notifier, person);
+
+  if (approver == NULL || vault->coming == NULL)
+    return approver;
+  return approver_with_id (vault->coming, notifier, person) &&
+                 vote_stays (vault, vault->coming, approver->name)
+             ? approver
+             : NULL;
 }
 
 /* ---- requests under the settings ---------------------------------------------------------------------- */

@@ -8,7 +8,8 @@
 
 static void redeem_run (gpointer data);
 
-/* The change is durable: now, and only now, the value may leave. */
+/* The change is durable: now, and only now, the value may leave; and not where somebody has asked for the
+ * lock meanwhile. */
 static void
 on_redeemed (SpVault *vault, SpRequest *request, const GError *error, gpointer data)
 {
@@ -18,7 +19,9 @@ on_redeemed (SpVault *vault, SpRequest *request, const GError *error, gpointer d
   g_autoptr (SpSecret) value = NULL;
   SpVaultResult result = { .id = request->id, .secret = request->secret };
 
-  if (error == NULL && secret != NULL && secret->version == op->version)
+  if (error == NULL && !sp_lock_allows (vault, &local))
+    error = local;
+  else if (error == NULL && secret != NULL && secret->version == op->version)
     value = sp_vault_open_value (vault, secret, op->sealed, &local);
   else if (error == NULL)
     local = g_error_new_literal (SP_PROBLEM, SP_PROBLEM_CONFLICT,

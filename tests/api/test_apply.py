@@ -192,6 +192,28 @@ class Applied(ApplyCase):
         until(lambda: "auto" in self.plugins(), "the new notifier")
         self.assertIn("config applied: notify auto added", self.v.log())
 
+    def test_many_signals(self):
+        """Whatever the last of them was sent for holds in the end."""
+        for number in range(1, 16):
+            self.vault_keys = f"agent-pending = {number}\n"
+            self.write_config()
+            os.kill(self.v.pid, signal.SIGHUP)
+        until(lambda: self.v.cli("config", "apply", "--dry-run").status == 0, "that it is done")
+        until(lambda: self.v.admin("config", "apply", "--dry-run")["changes"] == [], "the last config")
+        self.assertNotIn("another config is being applied", self.v.log())
+
+    def test_a_signal_while_it_has_no_keys(self):
+        for _ in range(4):
+            keeper = self.v.role("keeper")
+            os.kill(keeper, signal.SIGKILL)
+            until(lambda k=keeper: self.v.role("keeper") != k, "another keeper", 20)
+        os.kill(self.v.role("keeper"), signal.SIGKILL)
+        until(lambda: self.v.cli("health").status != 0, "that it is locked")
+        self.vault_keys = "agent-pending = 7\n"
+        self.write_config()
+        os.kill(self.v.pid, signal.SIGHUP)
+        until(lambda: "config applied: agent-pending" in self.v.log(), "the new config", 20)
+
     def test_what_needs_a_restart_is_said(self):
         self.vault_keys = "listen = 127.0.0.1:1\nagent-pending = 5\n"
         self.sections = "[store sqlite]\npath = /nowhere/vault.db\n"
@@ -239,6 +261,21 @@ class Refused(ApplyCase):
     def test_another_config_on_the_command_line(self):
         self.assert_fails(self.v.cli("--json", "--config", "/x", "config", "apply"), 6, "conflict", "started with")
         self.assertEqual(self.v.cli("--config", self.v.config_path, "config", "apply").status, 0)
+
+    def test_a_file_of_its_own_that_is_gone(self):
+        """Not even where there would be something to fall back on: it says nothing of people and notifiers."""
+        vault = self.vault(None, start=False)
+        os.mkdir(vault.folder, 0o700)
+        own = os.path.join(vault.folder, "secret-proxy.conf")
+        with open(os.open(own, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+            file.write(f"[vault default]\ntls = optional\nnotify = auto\n[approver bob]\nauto = 7\n"
+                       f"[notify auto]\nplugin = {bad('honest')}\n")
+        vault.start()
+        os.unlink(own)
+        os.kill(vault.pid, signal.SIGHUP)
+        until(lambda: "was not applied" in vault.log(), "that this is refused")
+        self.assert_fails(vault.cli("--json", "config", "apply"), 3, "config", own)
+        self.assertEqual([p["name"] for p in vault.admin("status")["plugins"]], ["sqlite", "auto"])
 
     def test_only_the_host_configures(self):
         rpc = Rpc(self.v)

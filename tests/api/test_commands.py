@@ -8,6 +8,27 @@ from lib.paths import DAEMON
 from lib.vault import run
 
 
+class Local(Case):
+    def test_another_address(self):
+        other = self.vault(options=["--listen", "127.0.0.2:3737"])
+        self.assertEqual(other.ready["url"], f"https://127.0.0.2:{other.port}")
+
+    def test_what_agents_are_told(self):
+        url = "https://vault.example:3737"
+        other = self.vault(options=["--url", url])
+        self.assertEqual(other.ready["url"], url)
+        other.admin("agent", "add", "ci", "--write", other.home + "/ci.json")
+        with open(other.home + "/ci.json", encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["url"], url)
+
+    def test_addresses_that_are_none(self):
+        for option, value, status, part in (("--listen", "localhost", 3, "ADDRESS:PORT"), ("--url", "http://x:1", 2, "https"),
+                                            ("--url", "https://x:1/path", 2, "without a path"), ("--url", "x", 2, "--url")):
+            done = run("--json", "local", "--ephemeral", option, value)
+            self.assertEqual(done.status, status, done)
+            self.assertIn(part, done.err)
+
+
 class Verbs(VaultCase):
     config = PLAIN + "agent-rate = 100000\n"
 

@@ -5,7 +5,7 @@ import shutil
 import signal
 import unittest
 
-from lib.case import ALICE, Case, TelegramCase, can, is_root
+from lib.case import ALICE, PLAIN, Case, TelegramCase, can, is_root
 from lib.paths import PROGRAM
 from lib.wait import until
 
@@ -115,19 +115,40 @@ class Ends(Case):
             if number != signal.SIGKILL:
                 self.assertFalse(os.path.exists(vault.folder + "/admin.sock"))
 
-    def test_with_its_terminal(self):
-        """Without one SIGHUP means something else: test_apply.py."""
-        vault = self.vault(start=False)
+    def in_terminal(self, vault, ignored=False):
+        """Its process, once it is ready, and what it writes to the terminal."""
         pid, terminal = pty.fork()
         if pid == 0:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
             os.execv(PROGRAM, [PROGRAM, "--config", vault.config_path, "local", vault.folder, "--port", "0"])
-        with os.fdopen(terminal, "rb", buffering=0) as output:
-            seen = b""
-            while b'"ready":true' not in seen:
-                seen += output.read(4096)
-            os.kill(pid, signal.SIGHUP)
-            _, status = until(lambda: (lambda done: done if done[0] else None)(os.waitpid(pid, os.WNOHANG)), "its end", 20)
-        self.assertEqual(status, 0)
+        output = os.fdopen(terminal, "rb", buffering=0)
+        self.addCleanup(output.close)
+        self.read_until(output, b'"ready":true')
+        return pid, output
+
+    def read_until(self, output, words):
+        seen = b""
+        while words not in seen:
+            seen += output.read(4096)
+
+    def wait_end(self, pid):
+        return until(lambda: (lambda done: done if done[0] else None)(os.waitpid(pid, os.WNOHANG)), "its end", 20)[1]
+
+    def test_with_its_terminal(self):
+        """Without one SIGHUP means something else: test_apply.py."""
+        pid, _ = self.in_terminal(self.vault(start=False))
+        os.kill(pid, signal.SIGHUP)
+        self.assertEqual(self.wait_end(pid), 0)
+
+    def test_not_where_somebody_had_it_ignored(self):
+        """nohup(1): the terminal's end is none of it."""
+        vault = self.vault(start=False)
+        pid, output = self.in_terminal(vault, ignored=True)
+        vault.configure(PLAIN + "agent-pending = 7\n")
+        os.kill(pid, signal.SIGHUP)
+        self.read_until(output, b"config applied: agent-pending")
+        os.kill(pid, signal.SIGTERM)
+        self.assertEqual(self.wait_end(pid), 0)
 
     def test_only_one_runs_in_a_folder(self):
         vault = self.vault()

@@ -45,6 +45,12 @@ class Setup(unittest.TestCase):
         verdict = check(self.put("notify-text.so", "hello, I am a plugin\n" * 10))
         self.assert_fails(verdict, "file/elf", "it is no ELF file", "mend: build it with shared_module()")
 
+    def test_a_wrong_path_is_no_verdict(self):
+        for path, why in ((os.path.join(self.folder, "notify-nowhere.so"), "No such file"), (self.folder, "a folder")):
+            done = subprocess.run([PROGRAM, "plugin", "check", path], capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stdout), (5, ""), done)
+            self.assertIn(why, done.stderr)
+
     def test_an_empty_file(self):
         self.assert_fails(check(self.put("notify-text.so", "")), "file/elf", "mend: ")
 
@@ -61,10 +67,6 @@ class Setup(unittest.TestCase):
                 with open(path, "wb") as file:
                     file.write(whole[:length])
                 self.assert_fails(check(path), "file/elf", "mend: ")
-
-    def test_no_file(self):
-        verdict = check(os.path.join(self.folder, "notify-absent.so"))
-        self.assert_fails(verdict, "file/trusted", "notify-absent.so: No such file")
 
     def test_a_name_that_is_none(self):
         verdict = check(self.put("my.so", copy=bad("notify-honest")))

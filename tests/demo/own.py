@@ -172,6 +172,7 @@ class OwnNotifier:
             self._show_files()
             time.sleep(0.2)
         self._show_files()
+        self._show_trouble()
         if self._status(request) == "pending":
             self._as_admin(request)
         else:
@@ -186,6 +187,11 @@ class OwnNotifier:
             time.sleep(0.1)
 
     # ---- the vault
+
+    def _show_trouble(self):
+        for plugin in self.vault("status")["plugins"]:
+            if plugin["name"] == self.name and plugin["state"] != "ready":
+                self.lines.step("notify", f"{self.name} is {plugin['state']}: {plugin.get('why', 'it says nothing')}")
 
     def _requests(self):
         return self.vault("request", "list")["items"]

@@ -101,3 +101,28 @@ sp_elf_closure_of_daemon (GError **error)
 
   return daemon ? sp_elf_closure (files, error) : NULL;
 }
+
+static int
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return strcmp (a, b);
+}
+
+char *
+sp_elf_library_list (const char *const *files, GError **error)
+{
+  g_autoptr (GHashTable) libraries = sp_elf_closure (files, error);
+  g_autofree char *module = sp_elf_tls_module ();
+  g_autoptr (GList) names = NULL;
+  GString *text;
+
+  if (libraries == NULL)
+    return NULL;
+  text = g_string_new (NULL);
+  names = g_list_sort (g_hash_table_get_keys (libraries), compare_names);
+  for (GList *name = names; name != NULL; name = name->next)
+    g_string_append_printf (text, "%s %s\n", (char *) name->data,
+                            (char *) g_hash_table_lookup (libraries, name->data));
+  g_string_append_printf (text, "gio/modules/" TLS_MODULE " %s\n", module);
+  return g_string_free (text, FALSE);
+}

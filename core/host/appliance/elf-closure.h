@@ -15,3 +15,6 @@ GHashTable *sp_elf_closure (const char *const *files, GError **error);
 GHashTable *sp_elf_closure_of_daemon (GError **error);
 /* The TLS module of GIO. */
 char *sp_elf_tls_module (void);
+/* The closure of @files, which name that module too, and the module, as recipes read it: a line for each, its
+ * place below lib/ and the file here, sorted.  Free it. */
+char *sp_elf_library_list (const char *const *files, GError **error);

@@ -133,30 +133,14 @@ recipe_path (GError **error)
   return g_build_filename (SP_GUEST_DIR, RECIPE, NULL);
 }
 
-static int
-compare_names (gconstpointer a, gconstpointer b)
-{
-  return strcmp (a, b);
-}
-
-/* A line for each library: its place below lib/, and the file here. */
+/* With GIO's TLS module, which the daemon loads by itself. */
 static char *
-library_list (GError **error)
+library_list (const char *daemon, GError **error)
 {
-  g_autoptr (GHashTable) libraries = sp_elf_closure_of_daemon (error);
   g_autofree char *module = sp_elf_tls_module ();
-  g_autoptr (GList) names = NULL;
-  GString *text;
+  const char *const files[] = { daemon, module, NULL };
 
-  if (libraries == NULL)
-    return NULL;
-  text = g_string_new (NULL);
-  names = g_list_sort (g_hash_table_get_keys (libraries), compare_names);
-  for (GList *name = names; name != NULL; name = name->next)
-    g_string_append_printf (text, "%s %s\n", (char *) name->data,
-                            (char *) g_hash_table_lookup (libraries, name->data));
-  g_string_append_printf (text, "gio/modules/libgiognutls.so %s\n", module);
-  return g_string_free (text, FALSE);
+  return sp_elf_library_list (files, error);
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */
@@ -166,7 +150,7 @@ run_recipe (const char *to, const char *kernel, const char *release, GError **er
 {
   g_autofree char *recipe = recipe_path (error);
   g_autofree char *daemon = recipe ? sp_program_daemon (error) : NULL;
-  g_autofree char *list = daemon ? library_list (error) : NULL;
+  g_autofree char *list = daemon ? library_list (daemon, error) : NULL;
   g_autofree char *file = g_build_filename (to, "libraries", NULL);
   const char *const argv[] = { recipe, "--kernel",    kernel, "--release", release, "--daemon",
                                daemon, "--libraries", file,   "--output",  to,      NULL };

@@ -31,7 +31,8 @@ typedef struct {
   SpDaemon *daemon;
   char *temporary; /* the folder, where it is to be gone afterwards */
   char *state;
-  char *listen; /* with the port that it really has, once it is known */
+  char *listen;    /* with the port that it really has, once it is known */
+  const char *url; /* NULL: where it listens */
 } Local;
 
 static void
@@ -49,7 +50,7 @@ on_listening (const char *address, guint16 port, int fd, gpointer data)
 
   g_free (local->listen);
   local->listen = g_strdup_printf ("%s:%u", address, port);
-  url = g_strdup_printf ("https://%s", local->listen);
+  url = local->url ? g_strdup (local->url) : g_strdup_printf ("https://%s", local->listen);
   sp_service_attach (local->service, fd, url);
 }
 
@@ -82,10 +83,24 @@ stop (gpointer data)
 static const SpServiceBackend backend = { .start = start, .stop = stop, .unlocked = on_unlocked };
 
 static gboolean
-prepare (Local *local, int port, GError **error)
+choose_address (Local *local, const SpLocalOptions *options, GError **error)
+{
+  const SpConfigVault *vault = sp_service_vault (local->service);
+  g_autofree char *host = NULL;
+  guint16 port = vault->listen_port;
+
+  if (options->listen != NULL && !sp_config_parse_listen (options->listen, &host, &port, error))
+    return FALSE;
+  local->listen =
+      sp_listen_text (host ? host : vault->listen_host, options->port >= 0 ? options->port : port);
+  local->url = options->url;
+  return TRUE;
+}
+
+static gboolean
+prepare (Local *local, const SpLocalOptions *options, GError **error)
 {
   const SpServiceClaim claim = { TRUST, ACCELERATION, NULL, NULL, 0 };
-  const SpConfigVault *vault = sp_service_vault (local->service);
 
   local->state = g_build_filename (sp_service_path (local->service), STATE, NULL);
   if (mkdirat (sp_service_folder (local->service), STATE, 0700) != 0 && errno != EEXIST) {
@@ -93,8 +108,7 @@ prepare (Local *local, int port, GError **error)
                  g_strerror (errno));
     return FALSE;
   }
-  local->listen = sp_listen_text (vault->listen_host, port >= 0 ? port : vault->listen_port);
-  return sp_service_claim (local->service, &claim, error);
+  return choose_address (local, options, error) && sp_service_claim (local->service, &claim, error);
 }
 
 /* Whoever looks into the folder while it runs, or finds it after a kill, finds no key. */
@@ -120,7 +134,7 @@ run (Local *local, const SpLocalOptions *options, GError **error)
   };
 
   local->service = sp_service_open (&setup, &backend, local, error);
-  if (local->service == NULL || !prepare (local, options->port, error))
+  if (local->service == NULL || !prepare (local, options, error))
     return FALSE;
   if (local->temporary != NULL)
     forget_keys (local);

@@ -12,7 +12,9 @@ typedef struct {
   const char *config;     /* NULL: DIR/secret-proxy.conf if it is there, else built-in defaults */
   const char *vault;      /* which [vault NAME] of it; NULL: the only one, or "default" */
   const char *plugin_dir; /* NULL: the default one */
-  int port;               /* -1: as configured; 0: a free one */
+  const char *listen;     /* "0.0.0.0:3737"; NULL: as configured */
+  const char *url;        /* what agents are told; NULL: where it listens */
+  int port;               /* -1: as in @listen, or configured; 0: a free one */
 } SpLocalOptions;
 
 /* Runs in the foreground until SIGINT or SIGTERM: TRUE then.  Call it on the main thread.  Once the

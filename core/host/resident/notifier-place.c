@@ -1,12 +1,15 @@
 /* notifier-place.c - notifier-place.h
  *
  * What must stay true: root follows no link and changes no owner in a folder that anybody else can write
- * to.  A notifier's folder is its user's, so nothing in it is touched here.
+ * to.  A notifier's folder is its user's, so nothing in it is touched here, but for what another user has
+ * left there: links and files with which it could lead its successor astray.
  */
 #include "host/resident/notifier-place.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +64,50 @@ sp_notifier_place_make (const char *path, const char *vault_id, GError **error)
   return g_steal_pointer (&place);
 }
 
+/* Nobody else can get in any more.  No folder is gone into. */
+static gboolean
+remove_all (int fd)
+{
+  int copy = openat (fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *dir = copy >= 0 ? fdopendir (copy) : NULL;
+  gboolean ok = dir != NULL;
+  const struct dirent *entry;
+
+  if (dir == NULL && copy >= 0)
+    (void) close (copy);
+  while (dir != NULL && (entry = readdir (dir)) != NULL)
+    if (strcmp (entry->d_name, ".") != 0 && strcmp (entry->d_name, "..") != 0)
+      ok = (unlinkat (fd, entry->d_name, 0) == 0 ||
+            unlinkat (fd, entry->d_name, AT_REMOVEDIR) == 0) &&
+           ok;
+  if (dir != NULL)
+    (void) closedir (dir);
+  return ok;
+}
+
+/* @fd: a folder that may have been another user's. */
+static gboolean
+hand_over (int fd, const char *path, const SpUser *user, GError **error)
+{
+  struct stat st;
+  gboolean ok = fstat (fd, &st) == 0;
+
+  if (ok && st.st_uid != user->uid) {
+    ok = fchown (fd, 0, 0) == 0 && fchmod (fd, 0700) == 0;
+    if (ok && !remove_all (fd)) {
+      g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
+                   "%s was a folder of user %u, who has left folders in it: remove it", path,
+                   st.st_uid);
+      return FALSE;
+    }
+  }
+  ok = ok && fchown (fd, user->uid, user->gid) == 0 && fchmod (fd, 0700) == 0;
+  if (!ok)
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTERNAL, "cannot give away the folder %s: %s", path,
+                 g_strerror (errno));
+  return ok;
+}
+
 gboolean
 sp_notifier_place_give (const char *place, const char *name, const SpUser *user, GError **error)
 {
@@ -68,12 +115,13 @@ sp_notifier_place_give (const char *place, const char *name, const SpUser *user,
   gboolean ok = mkdir (path, 0700) == 0 || errno == EEXIST;
   int fd = ok ? open (path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
 
-  ok = fd >= 0 && fchown (fd, user->uid, user->gid) == 0 && fchmod (fd, 0700) == 0;
-  if (!ok)
+  if (fd < 0) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTERNAL, "cannot make the folder %s: %s", path,
                  g_strerror (errno));
-  if (fd >= 0)
-    (void) close (fd);
+    return FALSE;
+  }
+  ok = hand_over (fd, path, user, error);
+  (void) close (fd);
   return ok;
 }
 

@@ -19,6 +19,7 @@
 #include "host/resident/notifier-place.h"
 #include "plugin/find.h"
 #include "plugin/given.h"
+#include "plugin/host.h"
 
 #define GRACE_MS 4000u
 #define MAX_RUN 64u
@@ -101,16 +102,6 @@ let_stop (Hosted *hosted)
   g_source_attach (hosted->grace, hosted->notifiers->context);
 }
 
-static char *
-why_ended (GSubprocess *process)
-{
-  if (!g_subprocess_get_if_exited (process))
-    return g_strdup_printf ("its process was ended by signal %d",
-                            g_subprocess_get_term_sig (process));
-  return g_strdup_printf ("its process has ended with status %d",
-                          g_subprocess_get_exit_status (process));
-}
-
 static void
 on_process_ended (GObject *object, GAsyncResult *result, gpointer data)
 {
@@ -121,7 +112,7 @@ on_process_ended (GObject *object, GAsyncResult *result, gpointer data)
   /* Where it was cancelled @data is no more. */
   if (!g_subprocess_wait_finish (G_SUBPROCESS (object), result, &cancelled))
     return;
-  why = why_ended (hosted->process);
+  why = sp_plugin_host_why_ended (g_subprocess_get_status (hosted->process));
   tell_of (hosted, "plugin.end", NULL, 0, why);
   (void) g_ptr_array_remove_fast (hosted->notifiers->all, hosted);
 }

@@ -77,8 +77,9 @@ static void
 finish (SpServiceApply *apply, JsonNode *result, const GError *error)
 {
   SpResidentAsk *ask = apply->ask;
+  SpService *service = apply->service;
 
-  apply->service->apply = NULL;
+  service->apply = NULL;
   if (ask != NULL) {
     sp_resident_answer (ask, result, error);
   } else if (error != NULL) {
@@ -90,6 +91,7 @@ finish (SpServiceApply *apply, JsonNode *result, const GError *error)
     json_node_unref (result);
   }
   sp_service_apply_free (apply);
+  sp_service_apply_wanted (service);
 }
 
 /* Configs of which nothing runs any more are let go. */
@@ -242,7 +244,7 @@ why_not (const SpService *service, const char *config)
                                 "another config is being applied: try again");
   if (!sp_resident_is_unlocked (service->resident) || service->stopping)
     return g_error_new_literal (SP_PROBLEM, SP_PROBLEM_LOCKED,
-                                "the vault is not unlocked: try again; it starts with the new one");
+                                "the vault has no keys yet: try again");
   return NULL;
 }
 
@@ -273,4 +275,21 @@ sp_service_apply (SpService *service, gboolean dry_run, const char *config, SpRe
   task = g_task_new (NULL, NULL, on_read, service->apply);
   g_task_set_task_data (task, reading, reading_free);
   g_task_run_in_thread (task, read_in_thread);
+}
+
+void
+sp_service_apply_wanted (SpService *service)
+{
+  if (!service->apply_wanted || service->apply != NULL || service->stopping ||
+      !sp_resident_is_unlocked (service->resident))
+    return;
+  service->apply_wanted = FALSE;
+  sp_service_apply (service, FALSE, NULL, NULL);
+}
+
+void
+sp_service_apply_soon (SpService *service)
+{
+  service->apply_wanted = TRUE;
+  sp_service_apply_wanted (service);
 }

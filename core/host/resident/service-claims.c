@@ -50,6 +50,7 @@ sp_service_unlock_of (const SpService *service, const SpConfig *config, const Sp
     .vault = vault,
     .keys = service->keys,
     .anchor = service->anchor,
+    .marks_key = service->marks_key,
     .plugin_dir = service->plugin_dir,
     .map = service->backend.map,
     .map_data = service->data,
@@ -140,6 +141,7 @@ on_unlocked (gpointer data)
     g_printerr ("secret-proxy: the vault is unlocked again\n");
   if (service->backend.unlocked != NULL)
     service->backend.unlocked (again, service->data);
+  sp_service_apply_wanted (service);
 }
 
 static gboolean

@@ -13,7 +13,7 @@ struct _SpService {
   int folder, lock;
   char *plugin_dir;
   SpPluginCatalog *catalog;
-  char *own_config, *config_file; /* the vault's own; the one that was given, NULL: none */
+  char *own_config, *config_file; /* the vault's own; the one it was started with, NULL: none */
   const char *built_in;
   SpConfig *config;     /* the one that holds */
   GPtrArray *configs;   /* SpConfig: that, and those of which parts run on until a restart */
@@ -22,6 +22,7 @@ struct _SpService {
   SpServiceApply *apply;      /* a config is being applied; NULL: none */
   gboolean tls_required, tls_optional; /* the second: where the config does not say */
   SpHostKeys *keys;
+  SpSecret *marks_key; /* unlock.h; a vault does not outlive this process */
   SpAnchor *anchor;
   SpResident *resident;
   SpNotifiers *notifiers; /* those with `where = host` */
@@ -39,6 +40,7 @@ struct _SpService {
   gboolean ready;   /* it was unlocked once */
   gboolean stopping;
   gboolean has_terminal;
+  gboolean apply_wanted; /* by a signal, and not begun yet */
   GMainLoop *loop;
   GError *error;
 };
@@ -63,10 +65,15 @@ SpConfigVault *sp_service_merge (const SpService *service, const SpConfig *confi
 
 /* ---- service-apply.c ------------------------------------------------------------------------------------- */
 /* Read the config file anew and have the keeper take what can run now.  @config: the file that is meant;
- * NULL: whichever it is.  @ask NULL: a signal; how it went is said on stderr. */
+ * NULL: whichever it is.  @ask NULL: nobody waits; how it went is said on stderr. */
 void
 sp_service_apply (SpService *service, gboolean dry_run, const char *config, SpResidentAsk *ask);
 void sp_service_apply_free (SpServiceApply *apply);
+/* The same as soon as the vault has its keys and takes no other one: however many signals come until then,
+ * what the file says after the last of them holds. */
+void sp_service_apply_soon (SpService *service);
+/* That may be so now. */
+void sp_service_apply_wanted (SpService *service);
 /* The vault as the keeper is about to take it; as it is where no other config is on its way. */
 const SpConfigVault *sp_service_coming (const SpService *service);
 

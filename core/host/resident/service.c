@@ -22,6 +22,7 @@
 #define CONFIG "secret-proxy.conf"
 #define FIRST_BACKOFF_MS 100u
 #define LAST_BACKOFF_MS 5000u
+#define MARKS_KEY_LENGTH 32u
 #define HEALTHY_US (60 * G_USEC_PER_SEC)
 
 void
@@ -34,6 +35,7 @@ sp_service_free (SpService *service)
   sp_notifiers_free (service->notifiers);
   sp_anchor_free (service->anchor);
   sp_host_keys_free (service->keys);
+  g_clear_pointer (&service->marks_key, sp_secret_unref);
   g_clear_pointer (&service->apply, sp_service_apply_free);
   sp_config_vault_free (service->vault);
   g_clear_pointer (&service->configs, g_ptr_array_unref);
@@ -97,7 +99,10 @@ open_config (SpService *service, const SpServiceSetup *setup, GError **error)
   const char *const *warnings;
 
   service->own_config = g_build_filename (service->path, CONFIG, NULL);
-  service->config_file = setup->config ? g_canonicalize_filename (setup->config, NULL) : NULL;
+  if (setup->config != NULL)
+    service->config_file = g_canonicalize_filename (setup->config, NULL);
+  else if (access (service->own_config, F_OK) == 0)
+    service->config_file = g_strdup (service->own_config);
   service->built_in = setup->built_in;
   service->tls_optional = setup->tls_optional;
   service->plugin_dir =
@@ -144,6 +149,7 @@ open_keys (SpService *service, gboolean make, GError **error)
                        : sp_host_keys_read (service->folder, master_key, error);
   if (service->keys == NULL)
     return FALSE;
+  service->marks_key = sp_secret_new_random (MARKS_KEY_LENGTH);
   service->anchor = sp_anchor_open (service->folder, error);
   return service->anchor != NULL;
 }
@@ -278,14 +284,20 @@ on_hangup (gpointer data)
   if (service->has_terminal)
     sp_service_finish (service, NULL);
   else if (!service->stopping)
-    sp_service_apply (service, FALSE, NULL, NULL);
+    sp_service_apply_soon (service);
   return G_SOURCE_CONTINUE;
 }
 
+/* Not one whose end is nothing to us: nohup(1) has SIGHUP ignored. */
 static gboolean
 has_terminal (void)
 {
-  int fd = open ("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+  struct sigaction hangup;
+  int fd;
+
+  if (sigaction (SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN)
+    return FALSE;
+  fd = open ("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
 
   if (fd >= 0)
     (void) close (fd);

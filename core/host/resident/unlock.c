@@ -5,12 +5,15 @@
  */
 #include "host/resident/unlock.h"
 
+#include <gnutls/crypto.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/option.h"
 #include "base/problem.h"
 #include "plugin/find.h"
+
+#define MARK_LENGTH 32u
 
 /* ---- secrets ------------------------------------------------------------------------------------- */
 
@@ -91,35 +94,64 @@ object_of_instance (const SpUnlock *unlock, const SpConfigInstance *instance, GE
   return object;
 }
 
-/* What one with `where = host` is opened with stays on the host; the keeper has to see that it changes. */
+/* ---- marks ------------------------------------------------------------------------------------------- */
+
+/* What one with `where = host` is opened with stays on the host; the keeper has to see that it changes.  A
+ * plain digest would let it guess what is short, so these are under a key that it has not. */
+static void
+add_mark (JsonObject *marks, const SpUnlock *unlock, const char *key, gconstpointer data,
+          gsize length)
+{
+  gnutls_hmac_hd_t hmac;
+  guint8 mac[MARK_LENGTH];
+  char text[2 * MARK_LENGTH + 1];
+
+  if (gnutls_hmac_init (&hmac, GNUTLS_MAC_SHA256, sp_secret_data (unlock->marks_key),
+                        sp_secret_length (unlock->marks_key)) != 0)
+    g_error ("GnuTLS does not make a MAC");
+  (void) gnutls_hmac (hmac, key, strlen (key) + 1);
+  (void) gnutls_hmac (hmac, data, length);
+  gnutls_hmac_deinit (hmac, mac);
+  for (gsize i = 0; i < sizeof mac; i++)
+    g_snprintf (text + 2 * i, 3, "%02x", mac[i]);
+  json_object_set_string_member (marks, key, text);
+}
+
 static gboolean
-set_marks (JsonObject *object, const SpConfigInstance *instance, GError **error)
+add_secret_mark (JsonObject *marks, const SpUnlock *unlock, const char *key, const char *place,
+                 GError **error)
+{
+  g_autoptr (SpSecret) secret = sp_secret_fetch (place, error);
+
+  if (secret != NULL)
+    add_mark (marks, unlock, key, sp_secret_data (secret), sp_secret_length (secret));
+  return secret != NULL;
+}
+
+static gboolean
+set_marks (JsonObject *object, const SpUnlock *unlock, const SpConfigInstance *instance,
+           GError **error)
 {
   JsonObject *marks = json_object_new ();
   GVariantIter iter;
   const char *key, *value;
 
   json_object_set_object_member (object, "marks", marks);
+  if (instance->run_as != NULL)
+    add_mark (marks, unlock, "run-as", instance->run_as, strlen (instance->run_as));
   g_variant_iter_init (&iter, instance->options);
-  while (g_variant_iter_next (&iter, "{&s&s}", &key, &value)) {
-    g_autofree char *digest = g_compute_checksum_for_string (G_CHECKSUM_SHA256, value, -1);
-    json_object_set_string_member (marks, key, digest);
-  }
+  while (g_variant_iter_next (&iter, "{&s&s}", &key, &value))
+    add_mark (marks, unlock, key, value, strlen (value));
   g_variant_iter_init (&iter, instance->secrets);
-  while (g_variant_iter_next (&iter, "{&s&s}", &key, &value)) {
-    g_autoptr (SpSecret) secret = sp_secret_fetch (value, error);
-    g_autofree char *digest = NULL;
-
-    if (secret == NULL) {
+  while (g_variant_iter_next (&iter, "{&s&s}", &key, &value))
+    if (!add_secret_mark (marks, unlock, key, value, error)) {
       g_prefix_error (error, "[%s %s] %s: ", instance->kind, instance->name, key);
       return FALSE;
     }
-    digest = g_compute_checksum_for_data (G_CHECKSUM_SHA256, sp_secret_data (secret),
-                                          sp_secret_length (secret));
-    json_object_set_string_member (marks, key, digest);
-  }
   return TRUE;
 }
+
+/* ---- notifiers --------------------------------------------------------------------------------------- */
 
 static JsonObject *
 object_of_failed (const SpConfigInstance *instance, const char *why)
@@ -143,7 +175,7 @@ object_of_notifier (const SpUnlock *unlock, GVariantBuilder *secrets,
     return object_of_failed (instance, instance->trouble);
   object = object_of_instance (unlock, instance, &why);
   /* What runs on the host is given its secrets there, and the vault has no need of them. */
-  if (object != NULL && (instance->on_host ? set_marks (object, instance, &why)
+  if (object != NULL && (instance->on_host ? set_marks (object, unlock, instance, &why)
                                            : add_instance_secrets (secrets, instance, &why)))
     return g_steal_pointer (&object);
   if (!instance->critical)

@@ -15,6 +15,7 @@ typedef struct {
   const SpConfigVault *vault;
   SpHostKeys *keys;
   SpAnchor *anchor;
+  SpSecret *marks_key;    /* of this process: for what the vault may compare and not know */
   const char *plugin_dir; /* NULL: the default one */
   /* Where the keeper finds a plugin, and its options; unset: in @plugin_dir, as configured. */
   gboolean (*map) (const SpConfigInstance *instance, char **ret_path, GVariant **ret_options,

@@ -22,6 +22,10 @@ def environment(pid) -> bytes:
     return _read(pid, "environ")
 
 
+def uid_of(pid) -> int:
+    return next((int(line.split()[2]) for line in _read(pid, "status").splitlines() if line.startswith(b"Uid:")), -1)
+
+
 def parent_of(pid) -> int:
     fields = _read(pid, "stat").rsplit(b")", 1)[-1].split()
     return int(fields[1]) if len(fields) > 1 and fields[0] != b"Z" else 0

@@ -58,12 +58,13 @@ def run(*arguments, input=b"", env=None, timeout=60, cwd=None, program=PROGRAM, 
 
 
 class Vault:
-    def __init__(self, config=None, folder=None, arguments=(), prefix=(), env=None, ephemeral=False):
+    def __init__(self, config=None, folder=None, arguments=(), prefix=(), env=None, ephemeral=False, options=()):
         self.home = tempfile.mkdtemp(prefix="sp-test-")
         self.folder = folder or os.path.join(self.home, "vault")
         self.log_path = os.path.join(self.home, "log")
         self.config_path = None
         self.arguments, self.prefix, self.env = list(arguments), list(prefix), env or {}
+        self.options = list(options)  # of `local` itself
         self.port, self.process, self.ready = 0, None, None
         self.expected_trouble, self.kinds, self.ephemeral = None, {}, ephemeral
         if config is not None:
@@ -81,7 +82,9 @@ class Vault:
         return path
 
     def configure(self, text):
-        self.config_path = self.write("secret-proxy.conf", text)
+        """All of it or nothing, as a vault may be reading it."""
+        self.config_path = os.path.join(self.home, "secret-proxy.conf")
+        os.replace(self.write("secret-proxy.conf.new", text), self.config_path)
 
     def log(self) -> str:
         try:
@@ -97,7 +100,8 @@ class Vault:
         place = "--ephemeral" if self.ephemeral else self.folder
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, PROGRAM, *config, *self.arguments, "local", place, "--port", str(self.port)],
+                [*self.prefix, PROGRAM, *config, *self.arguments, "local", place, "--port", str(self.port),
+                 *self.options],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                 env={**os.environ, **self.env})
         self.ready = json.loads(self._first_line())

@@ -219,6 +219,7 @@ test_another_host (Fixture *fixture, gconstpointer data)
   sp_keeper_tunnels_drop (fixture->tunnels, "the host has started anew");
   assert_down (fixture, "the host has started anew");
   second = start (fixture);
+  g_assert_cmpstr (first, !=, second);
 }
 
 static void

@@ -186,6 +186,12 @@ test_failed_for_good (void)
   WAIT_UNTIL (result.n_done == 1);
   g_assert_error (result.error, SP_PROBLEM, SP_PROBLEM_CONFIG);
   g_clear_error (&result.error);
+  /* Nor when a change of it is taken back: there is nothing that could be opened. */
+  sp_plugin_client_suspend (client);
+  sp_plugin_client_resume (client);
+  for (guint i = 0; i < 100; i++)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpint (sp_plugin_client_state (client), ==, SP_PLUGIN_FAILED);
   sp_plugin_client_free (client);
 }
 

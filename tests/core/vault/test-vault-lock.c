@@ -266,6 +266,35 @@ test_at_once (void)
   assert_get (test, token, pending->id, "cancelled");
 }
 
+/* The lock comes when the value's leaving is being written down: it does not leave. */
+static void
+test_while_redeeming (void)
+{
+  g_autoptr (TestVault) test = test_vault_new ();
+  g_autofree char *token = test_vault_start (test);
+  g_autofree char *once = test_approved (test, token, "db", 0);
+  g_autofree char *grant = test_approved (test, token, "db", 3600);
+  g_autoptr (TestReply) first = test_reply_new (), second = test_reply_new ();
+  g_autoptr (TestReply) set = test_reply_new ();
+  g_autoptr (JsonObject) none = json_object_new ();
+
+  test_drain ();
+  test->ports->hold_writes = TRUE;
+  sp_vault_redeem (test->vault, token, once, test_reply_take, first);
+  sp_vault_redeem (test->vault, token, grant, test_reply_take, second);
+  test_drain ();
+  g_assert_true (sp_vault_admin (test->vault, "lock.set", none, NULL, test_reply_take, set));
+  test_ports_release (test->ports);
+  test_reply_wait (first);
+  test_assert_problem (first, SP_PROBLEM_LOCKED);
+  test_reply_wait (second);
+  test_assert_problem (second, SP_PROBLEM_LOCKED);
+  test_reply_wait (set);
+  settle_down (test);
+  assert_get (test, token, once, "used");
+  assert_get (test, token, grant, "revoked");
+}
+
 /* An administrator unlocks in the moment that somebody locks: the lock wins, as it was asked for later. */
 static void
 test_lock_while_unlocking (void)
@@ -320,6 +349,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vault/lock/after-a-restart", test_after_a_restart);
   g_test_add_func ("/vault/lock/not-written", test_not_written);
   g_test_add_func ("/vault/lock/at-once", test_at_once);
+  g_test_add_func ("/vault/lock/while-redeeming", test_while_redeeming);
   g_test_add_func ("/vault/lock/while-unlocking", test_lock_while_unlocking);
   g_test_add_func ("/vault/lock/cannot-be-taken-out-of-the-store", test_lock_row);
   return g_test_run ();

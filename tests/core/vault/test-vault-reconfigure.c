@@ -265,6 +265,38 @@ test_on_its_way (void)
   test_assert_status (got, "pending");
 }
 
+/* Who has another name under the new settings could vote under both. */
+static void
+test_names_are_swapped (void)
+{
+  g_autoptr (TestVault) test = test_vault_new ();
+  g_autofree char *token = NULL;
+  g_autoptr (TestReply) made = NULL, got = NULL;
+  SpVaultSettings *settings;
+  Applied applied = { 0 };
+  const char *notice;
+  int result = -1;
+
+  test->quorum = 2;
+  token = test_vault_start (test);
+  made = test_create (test, token, "db");
+  test_drain ();
+  notice = test_ports_notice (test->ports, FALSE, -1)->id;
+  settings = with_id (test, 0, "tg", "22");
+  g_hash_table_insert (approver (settings, 1)->ids, g_strdup ("tg"), g_strdup ("11"));
+  test->ports->hold_writes = TRUE;
+  sp_vault_reconfigure (test->vault, settings, "people", on_applied, &applied);
+  sp_vault_answer (test->vault, "tg", notice, "approve", "11", NULL, take_answer, &result);
+  test_ports_release (test->ports);
+  test_run_until_set (&applied.done);
+  g_assert_no_error (applied.error);
+  test_drain ();
+  g_assert_cmpint (result, ==, SP_ANSWER_NOT_ALLOWED);
+  g_assert_cmpint (test_answer (test, "approve", "11"), ==, SP_ANSWER_COUNTED);
+  got = test_get (test, token, made->id);
+  test_assert_status (got, "pending");
+}
+
 static void
 test_store_fails (void)
 {
@@ -362,6 +394,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vault/reconfigure/shown-again", test_shown_again);
   g_test_add_func ("/vault/reconfigure/gone-while-told", test_gone_while_told);
   g_test_add_func ("/vault/reconfigure/nobody-decides-while-on-the-way-out", test_on_its_way);
+  g_test_add_func ("/vault/reconfigure/names-are-swapped", test_names_are_swapped);
   g_test_add_func ("/vault/reconfigure/store-fails", test_store_fails);
   g_test_add_func ("/vault/can-ask/critical", test_critical);
   g_test_add_func ("/vault/can-ask/quorum", test_reaches_quorum);
