@@ -76,6 +76,18 @@ static const SpCliOption provision_options[] = {
   { "vm", "PLUGIN", FALSE, "the vm plugin that runs it" },
   { "boot-timeout", "TIME", FALSE, "how long it may take until the vault answers; 4m" },
 };
+static const SpCliOption update_options[] = {
+  { "image", "ID", FALSE, "which image; the newest of this host where it is not given" },
+  { "older", NULL, FALSE, "also one of an older version than the vault has had" },
+  { "no-copy", NULL, FALSE, "without a copy of the data volume, and so without a way back for it" },
+  { "deadline", "TIME", FALSE, "how long it may take to answer, as in 2m; 4m" },
+};
+static const SpCliOption rollback_options[] = {
+  { "data", NULL, FALSE, "put the data back, too: what came after the update is lost" },
+  { "no-copy", NULL, FALSE, "without a copy of the data volume of now" },
+  { "deadline", "TIME", FALSE, "how long it may take to answer, as in 2m; 4m" },
+  YES,
+};
 static const SpCliOption log_options[] = {
   { "host", NULL, FALSE, "the messages of the resident process instead of the machine's console" },
 };
@@ -143,6 +155,16 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_image_export },
+  { .name = "image list",
+    .help = "list the images of this host, and who uses them",
+    .run = sp_cli_image_list },
+  { .name = "image rm",
+    .args = "ID [--yes]",
+    .help = "remove an image that no vault uses",
+    SP_CLI_OPTIONS (yes_options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_image_rm },
   { .name = "provision",
     .args = "--staging DIR --image DIR [--port N] [--memory SIZE] [--disk SIZE] [--vm PLUGIN] "
             "[--boot-timeout TIME]",
@@ -167,6 +189,18 @@ const SpCliVerb sp_cli_verbs[] = {
   VM_VERB ("start", "start a vault's machine and wait until it is unlocked", sp_cli_vm_start),
   VM_VERB ("stop", "stop a vault's machine in good order", sp_cli_vm_stop),
   VM_VERB ("status", "show how a vault's machine is", sp_cli_vm_status),
+  { .name = "vm update",
+    .args = "[VAULT] [--image ID] [--older] [--no-copy] [--deadline TIME]",
+    .help = "move a vault to another image, with the data that it has",
+    SP_CLI_OPTIONS (update_options),
+    .max_args = 1,
+    .run = sp_cli_vm_update },
+  { .name = "vm rollback-image",
+    .args = "[VAULT] [--data [--yes]] [--no-copy] [--deadline TIME]",
+    .help = "move a vault back to the image of before",
+    SP_CLI_OPTIONS (rollback_options),
+    .max_args = 1,
+    .run = sp_cli_vm_rollback },
   { .name = "vm log",
     .args = "[VAULT] [--host]",
     .help = "show what the machine wrote to its console",

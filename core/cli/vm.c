@@ -1,20 +1,24 @@
 /* vm.c - `secret-proxy vm run|start|stop|status|log`: the resident process of a vault in a machine */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/state.h"
 #include "cli/admin.h"
 #include "cli/output.h"
+#include "cli/vm.h"
+#include "host/vm/vault-copy.h"
 #include "host/vm/vault-record.h"
 #include "host/vm/vm-control.h"
 
 #define MAX_LOG (4u * 1024u * 1024u)
 
 /* NAME after the verb, or --vault; a path there says where it lies. */
-static SpVmRunOptions
-options_of (SpCli *cli, char **ret_folder)
+SpVmRunOptions
+sp_cli_vm_options (SpCli *cli, char **ret_folder)
 {
   const char *given = sp_cli_get (cli, "vault");
   gboolean is_path = given != NULL && strchr (given, '/') != NULL;
@@ -24,7 +28,7 @@ options_of (SpCli *cli, char **ret_folder)
   *ret_folder = cli->n_args > 0 && !is_path ? g_build_filename (state, cli->args[0], NULL)
                                             : sp_vault_folder (cli);
   return (SpVmRunOptions){ *ret_folder, sp_cli_get (cli, "config"), name,
-                           sp_cli_get (cli, "plugin-dir") };
+                           sp_cli_get (cli, "plugin-dir"), 0 };
 }
 
 /* Whether @name is in @folder. */
@@ -45,8 +49,8 @@ is_there (const char *folder, const char *name, GError **error)
   return FALSE;
 }
 
-static gboolean
-is_vault (const char *folder, GError **error)
+gboolean
+sp_cli_is_vault (const char *folder, GError **error)
 {
   return is_there (folder, "vault.json", error);
 }
@@ -55,9 +59,9 @@ int
 sp_cli_vm_run (SpCli *cli, GError **error)
 {
   g_autofree char *folder = NULL;
-  const SpVmRunOptions options = options_of (cli, &folder);
+  const SpVmRunOptions options = sp_cli_vm_options (cli, &folder);
 
-  return is_vault (folder, error) && sp_vm_run (&options, error) ? 0 : 1;
+  return sp_cli_is_vault (folder, error) && sp_vm_run (&options, error) ? 0 : 1;
 }
 
 static JsonNode *
@@ -76,10 +80,10 @@ int
 sp_cli_vm_start (SpCli *cli, GError **error)
 {
   g_autofree char *folder = NULL;
-  const SpVmRunOptions options = options_of (cli, &folder);
+  const SpVmRunOptions options = sp_cli_vm_options (cli, &folder);
   g_autoptr (JsonNode) node = NULL;
 
-  if (!is_vault (folder, error) || !sp_vm_control_start (&options, error))
+  if (!sp_cli_is_vault (folder, error) || !sp_vm_control_start (&options, error))
     return 1;
   node = node_of (folder, "running");
   sp_print_sentence (cli, node, "the vault in %s runs and is unlocked", folder);
@@ -93,7 +97,7 @@ sp_cli_vm_stop (SpCli *cli, GError **error)
   g_autoptr (JsonNode) node = NULL;
   gboolean ran = FALSE;
 
-  (void) options_of (cli, &folder);
+  (void) sp_cli_vm_options (cli, &folder);
   /* One that is not finished may run, too. */
   if (!is_there (folder, ".", error) || !sp_vm_control_stop (folder, &ran, error))
     return 1;
@@ -121,6 +125,42 @@ add_plugins_of_vault (SpAdmin *admin, JsonNode *node)
                             json_array_dup_element (json_node_get_array (from), i));
 }
 
+/* What 'vm rollback-image' can do; NULL: nothing. */
+static const char *
+way_back (const SpVaultRecord *record, int folder)
+{
+  const char *image = record->previous ? "image" : NULL;
+
+  if (sp_vault_copy_is_of (folder, record->previous))
+    return "image, or image and data";
+  if (sp_vault_copy_is_of (folder, record->image))
+    return image ? "image, or data" : "data";
+  return image;
+}
+
+/* What the folder says of images, whether the vault runs or not. */
+static void
+add_images (JsonNode *node, const char *path)
+{
+  JsonObject *object = json_node_get_object (node);
+  int folder = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  g_autoptr (SpVaultRecord) record = folder >= 0 ? sp_vault_record_read (folder, NULL) : NULL;
+  const char *way;
+
+  if (record != NULL) {
+    json_object_set_string_member (object, "image", record->image);
+    json_object_set_int_member (object, "index", record->index);
+    json_object_set_boolean_member (object, "on_trial", record->on_trial || record->restoring);
+  }
+  if (record != NULL && record->previous != NULL)
+    json_object_set_string_member (object, "previous_image", record->previous);
+  way = record ? way_back (record, folder) : NULL;
+  if (way != NULL)
+    json_object_set_string_member (object, "rollback", way);
+  if (folder >= 0)
+    (void) close (folder);
+}
+
 int
 sp_cli_vm_status (SpCli *cli, GError **error)
 {
@@ -130,6 +170,10 @@ sp_cli_vm_status (SpCli *cli, GError **error)
     { "acceleration", "acceleration", SP_COLUMN_TEXT },
     { "trust", "trust", SP_COLUMN_TEXT },
     { "image", "image", SP_COLUMN_TEXT },
+    { "image of before", "previous_image", SP_COLUMN_TEXT },
+    { "way back", "rollback", SP_COLUMN_TEXT },
+    { "rollback index", "index", SP_COLUMN_TEXT },
+    { "on trial", "on_trial", SP_COLUMN_TEXT },
     { "url", "url", SP_COLUMN_TEXT },
     { "why it ended last", "why", SP_COLUMN_TEXT },
     { "pid", "pid", SP_COLUMN_TEXT },
@@ -138,14 +182,15 @@ sp_cli_vm_status (SpCli *cli, GError **error)
   g_autoptr (SpAdmin) admin = NULL;
   g_autoptr (JsonNode) node = NULL;
 
-  (void) options_of (cli, &folder);
-  if (!is_vault (folder, error))
+  (void) sp_cli_vm_options (cli, &folder);
+  if (!sp_cli_is_vault (folder, error))
     return 1;
   admin = sp_admin_open_folder (folder, NULL);
   node = admin ? sp_admin_call (admin, "host.machine", NULL, NULL, error)
                : node_of (folder, "stopped");
   if (node == NULL)
     return 1;
+  add_images (node, folder);
   if (admin != NULL)
     add_plugins_of_vault (admin, node);
   sp_print_fields (cli, node, fields, G_N_ELEMENTS (fields));
@@ -203,8 +248,8 @@ sp_cli_vm_log (SpCli *cli, GError **error)
   json_node_take_object (node, object);
   json_object_set_array_member (object, "items", items);
   json_object_set_null_member (object, "next");
-  (void) options_of (cli, &folder);
-  if (!is_vault (folder, error))
+  (void) sp_cli_vm_options (cli, &folder);
+  if (!sp_cli_is_vault (folder, error))
     return 1;
   path =
       g_build_filename (folder, sp_cli_has (cli, "host") ? SP_VAULT_LOG : SP_VAULT_CONSOLE, NULL);

@@ -181,12 +181,13 @@ static gboolean
 read_numbers (SpVaultSettings *settings, JsonObject *params, GError **error)
 {
   gint64 quorum = settings->quorum, rate = settings->agent_rate, pending = settings->agent_pending,
-         seq = 0;
+         seq = 0, index = 0;
   JsonObject *anchor = object_member (params, "anchor");
 
   if (!sp_json_get_int (params, "quorum", &quorum, error) ||
       !sp_json_get_int (params, "agent_rate", &rate, error) ||
       !sp_json_get_int (params, "agent_pending", &pending, error) ||
+      !sp_json_get_int (params, "index", &index, error) ||
       (anchor != NULL && !sp_json_get_int (anchor, "seq", &seq, error)))
     return FALSE;
   settings->quorum = (guint) CLAMP (quorum, 1, 100);
@@ -194,6 +195,8 @@ read_numbers (SpVaultSettings *settings, JsonObject *params, GError **error)
   settings->agent_pending = (guint) CLAMP (pending, 1, 512);
   settings->anchor_seq = (guint64) MAX (seq, 0);
   settings->anchor_head = g_strdup (anchor ? sp_keeper_text_member (anchor, "head") : NULL);
+  settings->index = (guint) CLAMP (index, 0, G_MAXINT32);
+  settings->image = g_strdup (sp_keeper_text_member (params, "image"));
   return TRUE;
 }
 

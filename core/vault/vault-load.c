@@ -116,6 +116,15 @@ take_lock (SpVault *vault, gint64 revision, GBytes *sealed, GError **error)
 }
 
 static gboolean
+take_image (SpVault *vault, gint64 revision, GBytes *sealed, GError **error)
+{
+  g_autoptr (GVariant) value = sp_journal_load_row (vault->journal, SP_TABLE_META, SP_IMAGE_KEY,
+                                                    revision, sealed, SP_IMAGE_TYPE, error);
+
+  return value != NULL && sp_image_row_take (vault, value, error);
+}
+
+static gboolean
 take_meta (Load *load, const char *key, gint64 revision, GBytes *sealed, GError **error)
 {
   SpVault *vault = load->vault;
@@ -125,6 +134,8 @@ take_meta (Load *load, const char *key, gint64 revision, GBytes *sealed, GError 
 
   if (g_str_equal (key, SP_LOCK_KEY))
     return take_lock (vault, revision, sealed, error);
+  if (g_str_equal (key, SP_IMAGE_KEY))
+    return take_image (vault, revision, sealed, error);
   if (!head && !g_str_equal (key, SP_VAULT_KEY)) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "there is a row meta/%s", key);
     return FALSE;
@@ -242,6 +253,7 @@ begin (Load *load)
                                sp_clock_wall_us (vault->clock)));
     sp_txn_audit (txn, "vault.made", "vault", sp_keys_vault_id (vault->keys), NULL);
   }
+  sp_image_row_put (vault, txn, !load->found_vault);
   sp_txn_audit (txn, "vault.unlocked", NULL);
   sp_journal_commit (vault->journal, txn, on_begun, load);
 }

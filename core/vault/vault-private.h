@@ -12,8 +12,10 @@
 #define SP_TABLE_STATE "state"
 #define SP_VAULT_KEY "vault"
 #define SP_LOCK_KEY "lock"
+#define SP_IMAGE_KEY "image"
 #define SP_LOCK_TYPE "(ssx)"  /* who, through which notifier ("": none), when in µs */
 #define SP_VAULT_TYPE "(sux)" /* vault id, wrapping epoch, made in µs */
+#define SP_IMAGE_TYPE "(uus)" /* form of the rows, how often exchanged, image */
 
 #define SP_MAX_REQUESTS 10000u
 #define SP_MAX_PENDING 512u
@@ -83,6 +85,8 @@ struct _SpVault {
     gint64 since_us;
     guint setting, clearing; /* on their way to the store */
   } lock;
+  char *image; /* with which the store was opened last; NULL: it does not say */
+  guint index;
 
   gpointer opening;
 };
@@ -99,6 +103,15 @@ char *sp_vault_idempotency_name (const char *agent_id, const char *key);
 
 /* ---- vault-load.c ----------------------------------------------------------------------------------------- */
 void sp_vault_load (SpVault *vault, SpPluginDone done, gpointer data);
+
+/* ---- image-row.c: which image the store was opened with last ------------------------------------------------ */
+/* The form of all rows that are written here.  Raise it with the first change that an older daemon would not
+ * understand: that one then refuses the store with a sentence. */
+#define SP_VAULT_FORM 1u
+/* SP_PROBLEM_INTEGRITY where this daemon must not touch the store. */
+gboolean sp_image_row_take (SpVault *vault, GVariant *value, GError **error);
+/* With the unlocking of the vault; @made: it is a new one. */
+void sp_image_row_put (SpVault *vault, SpTxn *txn, gboolean made);
 
 /* ---- change.c: one request's change on its way to the store --------------------------------------------------- */
 

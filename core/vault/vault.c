@@ -51,6 +51,7 @@ sp_vault_settings_free (SpVaultSettings *settings)
   g_hash_table_unref (settings->optional);
   g_ptr_array_unref (settings->approvers);
   g_free (settings->anchor_head);
+  g_free (settings->image);
   g_free (settings);
 }
 
@@ -110,6 +111,7 @@ sp_vault_free (SpVault *vault)
   g_ptr_array_unref (vault->infos);
   g_free (vault->lock.by);
   g_free (vault->lock.via);
+  g_free (vault->image);
   g_hash_table_unref (vault->strangers);
   g_ptr_array_unref (vault->admin_parked);
   g_hash_table_unref (vault->notify_busy);

@@ -43,6 +43,8 @@ typedef struct {
   GPtrArray *approvers; /* SpApprover */
   guint64 anchor_seq;   /* 0: none */
   char *anchor_head;    /* hex */
+  char *image;          /* what the machine has booted; NULL: it runs in none */
+  guint index;          /* how often that was exchanged */
 } SpVaultSettings;
 
 SpVaultSettings *sp_vault_settings_new (void);

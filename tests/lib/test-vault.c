@@ -160,6 +160,8 @@ test_vault_settings (TestVault *test)
   add_approver (settings, "bob", "22", "b@x");
   settings->anchor_seq = test->anchor_seq;
   settings->anchor_head = g_strdup (test->anchor_head);
+  settings->image = g_strdup (test->image);
+  settings->index = test->index;
   return settings;
 }
 

@@ -51,6 +51,8 @@ typedef struct {
   gboolean second_notifier;
   guint64 anchor_seq;
   char *anchor_head;
+  const char *image; /* NULL: it runs in no machine */
+  guint index;
 } TestVault;
 
 /* Not open yet: notifier "tg"; alice is 11 there, bob 22; at "mail", the second one, a@x and b@x. */

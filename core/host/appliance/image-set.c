@@ -226,6 +226,21 @@ sp_image_set_find (const char *state, const char *id, GError **error)
   return NULL;
 }
 
+char **
+sp_image_set_list (const char *state)
+{
+  g_autofree char *images = g_build_filename (state, SP_IMAGES, NULL);
+  g_autoptr (GDir) dir = g_dir_open (images, 0, NULL);
+  g_autoptr (GPtrArray) ids = g_ptr_array_new ();
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    if (is_id (name))
+      g_ptr_array_add (ids, g_strdup (name));
+  g_ptr_array_add (ids, NULL);
+  return (char **) g_ptr_array_free (g_steal_pointer (&ids), FALSE);
+}
+
 /* ---- copying ---------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -284,6 +299,22 @@ sp_image_set_discard (const char *dir)
     (void) g_unlink (path);
   }
   (void) g_rmdir (dir);
+}
+
+gboolean
+sp_image_set_remove (const char *state, const char *id, GError **error)
+{
+  g_autofree char *path = g_build_filename (state, SP_IMAGES, id, NULL);
+  g_autofree char *going = g_strconcat (path, ".old", NULL);
+
+  sp_image_set_discard (going);
+  if (g_rename (path, going) != 0) {
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_STORE, "cannot remove %s: %s", path,
+                 g_strerror (errno));
+    return FALSE;
+  }
+  sp_image_set_discard (going);
+  return TRUE;
 }
 
 /* It was copied after it was hashed: what counts is what has arrived. */

@@ -40,6 +40,10 @@ gboolean sp_image_set_export (const SpImageSet *set, const char *to, GError **er
 
 /* Remove the files of an image from @dir, and @dir; what is not there is removed. */
 void sp_image_set_discard (const char *dir);
+/* The image @id of this host, which nobody uses: gone under its name at once. */
+gboolean sp_image_set_remove (const char *state, const char *id, GError **error);
+/* The ids of all images below @state. */
+char **sp_image_set_list (const char *state);
 
 /* Build one into the new folder @to: runs the recipe (core/guest).  @kernel NULL: the newest of /boot.
  * The same packages give the same bytes. */

@@ -29,6 +29,9 @@ sp_service_claim (SpService *service, const SpServiceClaim *claim, GError **erro
   service->trust = g_strdup (claim->trust);
   g_free (service->acceleration);
   service->acceleration = g_strdup (claim->acceleration);
+  g_free (service->image);
+  service->image = g_strdup (claim->image);
+  service->index = claim->index;
   g_clear_pointer (&service->measurement, json_object_unref);
   service->measurement = claim->measurement ? json_object_ref (claim->measurement) : NULL;
   g_clear_pointer (&service->statement, g_free);
@@ -52,6 +55,8 @@ sp_service_unlock_of (const SpService *service, const SpConfig *config, const Sp
     .map = service->backend.map,
     .map_data = service->data,
     .trust = service->trust,
+    .image = service->image,
+    .index = service->index,
     .tls_required = service->tls_required,
     .statement = service->statement,
     .signature = service->signature,

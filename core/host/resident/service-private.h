@@ -30,6 +30,8 @@ struct _SpService {
   gpointer data;
   char *trust, *acceleration, *statement, *signature;
   JsonObject *measurement;
+  char *image; /* as in the claim */
+  guint index;
   char *url;
   gint64 started_us;
   guint backoff_ms;

@@ -55,6 +55,7 @@ sp_service_free (SpService *service)
   g_clear_pointer (&service->measurement, json_object_unref);
   g_free (service->acceleration);
   g_free (service->trust);
+  g_free (service->image);
   g_free (service->statement);
   g_free (service->signature);
   g_free (service->url);

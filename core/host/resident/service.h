@@ -21,6 +21,8 @@ typedef struct _SpService SpService;
 typedef struct {
   const char *trust, *acceleration;
   JsonObject *measurement; /* NULL: nothing is measured */
+  const char *image;       /* what boots; NULL: it runs in no machine */
+  guint index;             /* how often that was exchanged */
 } SpServiceClaim;
 
 typedef struct {

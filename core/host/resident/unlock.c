@@ -277,6 +277,10 @@ sp_unlock_message (const SpUnlock *unlock, const char *id, GError **error)
     return NULL;
   json_object_set_string_member (params, "tls", unlock->tls_required ? "required" : "optional");
   json_object_set_string_member (params, "trust", unlock->trust);
+  if (unlock->image != NULL) {
+    json_object_set_string_member (params, "image", unlock->image);
+    json_object_set_int_member (params, "index", unlock->index);
+  }
   set_anchor (params, unlock->anchor);
   message->secret = secret_of (&secrets);
   return g_steal_pointer (&message);

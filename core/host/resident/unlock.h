@@ -22,6 +22,8 @@ typedef struct {
                    gpointer data, GError **error);
   gpointer map_data;
   const char *trust;
+  const char *image; /* what boots; NULL: it runs in no machine */
+  guint index;       /* how often that was exchanged */
   gboolean tls_required;
   const char *statement, *signature;
 } SpUnlock;

@@ -369,7 +369,7 @@ go_on (Run *run, GError **error)
 {
   SpTakeover *takeover = &run->takeover;
   const SpVmRunOptions vm = { takeover->folder, takeover->options->config, takeover->vault->name,
-                              takeover->options->plugin_dir };
+                              takeover->options->plugin_dir, 0 };
 
   takeover->image = sp_image_set_find (takeover->state, run->journal.image, error);
   return takeover->image != NULL &&

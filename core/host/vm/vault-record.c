@@ -17,6 +17,9 @@ sp_vault_record_free (SpVaultRecord *record)
   if (record == NULL)
     return;
   g_free (record->image);
+  g_free (record->previous);
+  g_free (record->older);
+  g_free (record->newest);
   g_free (record->machine);
   g_free (record->data);
   g_free (record->source);
@@ -37,6 +40,81 @@ sp_vault_record_new (const char *image, const char *trust, const char *source)
   return record;
 }
 
+/* ---- another image --------------------------------------------------------------------------------------- */
+
+void
+sp_vault_record_try (SpVaultRecord *record, const char *image)
+{
+  g_free (record->older);
+  record->older = g_steal_pointer (&record->previous);
+  record->previous = g_steal_pointer (&record->image);
+  record->image = g_strdup (image);
+  record->index++;
+  record->on_trial = TRUE;
+}
+
+void
+sp_vault_record_had (SpVaultRecord *record, const char *version)
+{
+  if (record->newest != NULL && strverscmp (version, record->newest) <= 0)
+    return;
+  g_free (record->newest);
+  record->newest = g_strdup (version);
+}
+
+void
+sp_vault_record_keep (SpVaultRecord *record, const char *version)
+{
+  g_clear_pointer (&record->older, g_free);
+  record->on_trial = FALSE;
+  sp_vault_record_had (record, version);
+}
+
+void
+sp_vault_record_go_back (SpVaultRecord *record)
+{
+  g_free (record->image);
+  record->image = g_steal_pointer (&record->previous);
+  record->previous = g_steal_pointer (&record->older);
+  record->index++;
+  record->on_trial = FALSE;
+}
+
+void
+sp_vault_record_restore (SpVaultRecord *record, const char *image)
+{
+  record->index++;
+  record->restoring = TRUE;
+  if (g_str_equal (record->image, image))
+    return;
+  g_free (record->previous);
+  record->previous = g_steal_pointer (&record->image);
+  record->image = g_strdup (image);
+}
+
+/* ---- the file -------------------------------------------------------------------------------------------- */
+
+/* What most vaults have not. */
+static void
+add_optional (JsonObject *object, const SpVaultRecord *record)
+{
+  const struct {
+    const char *name, *value;
+  } texts[] = { { "newest", record->newest },
+                { "older", record->older },
+                { "previous", record->previous } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
+    if (texts[i].value != NULL)
+      json_object_set_string_member (object, texts[i].name, texts[i].value);
+  if (record->index > 0)
+    json_object_set_int_member (object, "index", record->index);
+  if (record->on_trial)
+    json_object_set_boolean_member (object, "on_trial", TRUE);
+  if (record->restoring)
+    json_object_set_boolean_member (object, "restoring", TRUE);
+}
+
 gboolean
 sp_vault_record_write (const SpVaultRecord *record, int folder, GError **error)
 {
@@ -54,6 +132,7 @@ sp_vault_record_write (const SpVaultRecord *record, int folder, GError **error)
   else
     json_object_set_null_member (object, "source");
   json_object_set_string_member (object, "trust", record->trust);
+  add_optional (object, record);
   text = sp_json_text (node);
   return sp_file_write_private (folder, NAME, SP_FILE_REPLACE, text, strlen (text), error);
 }
@@ -72,10 +151,47 @@ take (JsonObject *object, const char *name, char **ret, GError **error)
   return FALSE;
 }
 
+static gboolean
+take_flag (JsonObject *object, const char *name, gboolean *ret, GError **error)
+{
+  JsonNode *node = json_object_get_member (object, name);
+
+  if (node == NULL || json_node_get_value_type (node) == G_TYPE_BOOLEAN) {
+    *ret = node != NULL && json_node_get_boolean (node);
+    return TRUE;
+  }
+  sp_problem_set_invalid (error, name, "%s is neither true nor false", name);
+  return FALSE;
+}
+
+static gboolean
+take_optional (JsonObject *object, SpVaultRecord *record, GError **error)
+{
+  const char *newest = NULL, *older = NULL, *previous = NULL;
+  gint64 index = 0;
+
+  if (!sp_json_get_string (object, "newest", &newest, error) ||
+      !sp_json_get_string (object, "older", &older, error) ||
+      !sp_json_get_string (object, "previous", &previous, error) ||
+      !sp_json_get_int (object, "index", &index, error) ||
+      !take_flag (object, "on_trial", &record->on_trial, error) ||
+      !take_flag (object, "restoring", &record->restoring, error))
+    return FALSE;
+  record->newest = g_strdup (newest);
+  record->older = g_strdup (older);
+  record->previous = g_strdup (previous);
+  record->index = (guint) CLAMP (index, 0, G_MAXINT32);
+  if (index == record->index && (previous != NULL || !record->on_trial))
+    return TRUE;
+  sp_problem_set_invalid (error, "index", "what it says of an update fits nothing");
+  return FALSE;
+}
+
 static SpVaultRecord *
 parse (const char *text, gsize length, GError **error)
 {
-  static const char *const allowed[] = { "data",   "format", "image", "machine",
+  static const char *const allowed[] = { "data",   "format", "image",    "index",    "machine",
+                                         "newest", "older",  "on_trial", "previous", "restoring",
                                          "source", "trust",  NULL };
   g_autoptr (JsonObject) object = sp_json_parse_object (text, length, allowed, error);
   g_autoptr (SpVaultRecord) record = g_new0 (SpVaultRecord, 1);
@@ -85,7 +201,7 @@ parse (const char *text, gsize length, GError **error)
       !take (object, "data", &record->data, error) ||
       !take (object, "image", &record->image, error) ||
       !take (object, "machine", &record->machine, error) ||
-      !take (object, "trust", &record->trust, error))
+      !take (object, "trust", &record->trust, error) || !take_optional (object, record, error))
     return NULL;
   if (format != FORMAT || !g_uuid_string_is_valid (record->machine)) {
     sp_problem_set_invalid (error, "format", "it is of another release, or damaged");

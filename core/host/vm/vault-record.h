@@ -1,8 +1,12 @@
 /* vault-record.h - what a vault in a machine consists of: the file `vault.json` in its folder
  *
- * Written once, when the vault is made, as its last file; a folder without it is no vault that can run.
+ * Written when the vault is made, as its last file; a folder without it is no vault that can run.  Written
+ * anew when the vault is moved to another image, by whoever holds the lock of takeover/journal.h.
  *
  *      {"data":UUID,"format":1,"image":HEX,"machine":UUID,"source":NAME|null,"trust":"exact"}
+ *
+ * and, where it was moved, "index":N, "previous":HEX, "newest":VERSION; while it is moved "on_trial":true and
+ * "older":HEX, or "restoring":true.
  */
 #pragma once
 
@@ -14,6 +18,12 @@ typedef struct {
   char *data;    /* UUID of the data volume's file system */
   char *source;  /* where it was taken over from; NULL: made by the host alone */
   char *trust;
+  guint index;        /* how often the image was exchanged, there and back; never less */
+  char *previous;     /* the image of before; NULL: none */
+  char *newest;       /* the highest version that was ever kept; NULL: not known */
+  char *older;        /* while it is on trial: the one before `previous` */
+  gboolean on_trial;  /* `image` has not proven itself; it goes back at the next start */
+  gboolean restoring; /* the data of before are being put back */
 } SpVaultRecord;
 
 void sp_vault_record_free (SpVaultRecord *record);
@@ -24,6 +34,16 @@ SpVaultRecord *sp_vault_record_new (const char *image, const char *trust, const 
 gboolean sp_vault_record_write (const SpVaultRecord *record, int folder, GError **error);
 /* SP_PROBLEM_NOT_FOUND: there is no vault in @folder, or none that was finished. */
 SpVaultRecord *sp_vault_record_read (int folder, GError **error);
+
+/* Only the record in memory.  Boot @image from now on, on trial; it has proven itself, and is of @version;
+ * it has not. */
+void sp_vault_record_try (SpVaultRecord *record, const char *image);
+void sp_vault_record_keep (SpVaultRecord *record, const char *version);
+void sp_vault_record_go_back (SpVaultRecord *record);
+/* Boot @image, which may be the one of now, with the data of before. */
+void sp_vault_record_restore (SpVaultRecord *record, const char *image);
+/* It has booted an image of @version. */
+void sp_vault_record_had (SpVaultRecord *record, const char *version);
 
 /* The other files of the folder. */
 #define SP_VAULT_DATA "data.raw"

@@ -152,11 +152,12 @@ spawn (const SpVmRunOptions *options, GError **error)
 
 /* Its first line, or nothing where it ended before. */
 static gboolean
-wait_ready (GSubprocess *process, gboolean *ret_late)
+wait_ready (GSubprocess *process, guint start_ms, gboolean *ret_late)
 {
   GInputStream *out = g_subprocess_get_stdout_pipe (process);
   int fd = g_unix_input_stream_get_fd (G_UNIX_INPUT_STREAM (out));
-  gint64 end = g_get_monotonic_time () + START_MS * G_TIME_SPAN_MILLISECOND;
+  gint64 end =
+      g_get_monotonic_time () + (gint64) (start_ms ? start_ms : START_MS) * G_TIME_SPAN_MILLISECOND;
   char line[MAX_LINE];
   gsize length = 0;
 
@@ -224,7 +225,7 @@ start_here (const SpVmRunOptions *options, GError **error)
 
   if (process == NULL)
     return FALSE;
-  if (wait_ready (process, &late))
+  if (wait_ready (process, options->start_ms, &late))
     return TRUE;
   end_child (process);
   if (!late && g_subprocess_get_successful (process)) {

@@ -15,6 +15,7 @@
 #include "base/state.h"
 #include "host/resident/admin-socket.h"
 #include "host/vm/last-line.h"
+#include "host/vm/settle.h"
 #include "host/vm/machine.h"
 #include "host/appliance/plugin-disk.h"
 #include "host/resident/ready-line.h"
@@ -157,7 +158,8 @@ static void
 attach (Run *run, const SpVmInfo *info)
 {
   g_autoptr (JsonObject) measurement = sp_machine_measure (run->machine);
-  const SpServiceClaim claim = { run->record->trust, acceleration_of (run), measurement };
+  const SpServiceClaim claim = { run->record->trust, acceleration_of (run), measurement,
+                                 run->record->image, run->record->index };
   g_autoptr (GError) error = NULL;
   int fd;
 
@@ -414,7 +416,9 @@ sp_vm_run (const SpVmRunOptions *options, GError **error)
   Run run = { .state = "stopped" };
   gboolean ok;
 
-  run.service = sp_service_open (&setup, &backend, &run, error);
+  run.service = sp_vault_settle (options->dir, error)
+                    ? sp_service_open (&setup, &backend, &run, error)
+                    : NULL;
   ok = run.service != NULL && prepare (&run, error) && sp_service_run (run.service, error);
   g_clear_pointer (&run.plugin, sp_plugin_process_free);
   g_clear_error (&run.why);

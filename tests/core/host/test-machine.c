@@ -32,7 +32,9 @@ machine_with_id (const char *id, const char *vault_text, const char *vm_text, GE
   g_autoptr (SpConfig) config = config_of (catalog, vault_text, vm_text);
   const SpConfigVault *vault = sp_config_vault (config, NULL, NULL);
   g_autoptr (SpVmSettings) settings = sp_vm_settings_new (vault->vm, catalog, NULL);
-  const SpVaultRecord record = { (char *) "i", (char *) id, (char *) "d", NULL, (char *) "exact" };
+  const SpVaultRecord record = {
+    .image = (char *) "i", .machine = (char *) id, .data = (char *) "d", .trust = (char *) "exact"
+  };
   const SpImageSet image = { .id = (char *) "image-id",
                              .kernel = { (char *) "/k", (char *) "kk", 1 },
                              .initrd = { (char *) "/i", (char *) "ii", 1 },

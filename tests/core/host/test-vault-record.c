@@ -10,6 +10,7 @@
 #include "host/resident/admin-socket.h"
 #include "host/keys.h"
 #include "host/takeover/journal.h"
+#include "host/vm/settle.h"
 
 static void
 write_text (const Folder *folder, const char *name, const char *text)
@@ -74,6 +75,14 @@ test_damaged_record (Folder *folder, gconstpointer data)
     "\"trust\":\"exact\"}",
     "{\"data\":\"d\",\"format\":1,\"image\":\"i\",\"machine\":"
     "\"12345678-1234-4234-8234-123456789012\",\"source\":null,\"trust\":\"exact\",\"more\":1}",
+    "{\"data\":\"d\",\"format\":1,\"image\":\"i\",\"machine\":"
+    "\"12345678-1234-4234-8234-123456789012\",\"source\":null,\"trust\":\"exact\",\"index\":-1}",
+    "{\"data\":\"d\",\"format\":1,\"image\":\"i\",\"machine\":"
+    "\"12345678-1234-4234-8234-123456789012\",\"source\":null,\"trust\":\"exact\","
+    "\"on_trial\":true}",
+    "{\"data\":\"d\",\"format\":1,\"image\":\"i\",\"machine\":"
+    "\"12345678-1234-4234-8234-123456789012\",\"source\":null,\"trust\":\"exact\","
+    "\"restoring\":1}",
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (texts); i++) {
@@ -83,6 +92,79 @@ test_damaged_record (Folder *folder, gconstpointer data)
     g_assert_null (sp_vault_record_read (folder->fd, &error));
     g_assert_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY);
   }
+}
+
+static SpVaultRecord *
+written_and_read (const SpVaultRecord *record, const Folder *folder)
+{
+  g_autoptr (GError) error = NULL;
+  SpVaultRecord *read;
+
+  g_assert_true (sp_vault_record_write (record, folder->fd, &error));
+  read = sp_vault_record_read (folder->fd, &error);
+  g_assert_no_error (error);
+  return read;
+}
+
+static void
+assert_images (const SpVaultRecord *record, const char *image, const char *previous, guint index)
+{
+  g_assert_cmpstr (record->image, ==, image);
+  g_assert_cmpstr (record->previous, ==, previous);
+  g_assert_cmpuint (record->index, ==, index);
+}
+
+/* From a to b, which is kept; to c, which is not. */
+static void
+test_moves (Folder *folder, gconstpointer data)
+{
+  g_autoptr (SpVaultRecord) record = sp_vault_record_new ("a", "exact", NULL);
+  g_autoptr (SpVaultRecord) on_trial = NULL, kept = NULL, second = NULL, back = NULL;
+
+  sp_vault_record_try (record, "b");
+  on_trial = written_and_read (record, folder);
+  assert_images (on_trial, "b", "a", 1);
+  g_assert_true (on_trial->on_trial);
+  sp_vault_record_keep (on_trial, "0.10.0");
+  kept = written_and_read (on_trial, folder);
+  assert_images (kept, "b", "a", 1);
+  g_assert_false (kept->on_trial);
+  g_assert_cmpstr (kept->newest, ==, "0.10.0");
+  sp_vault_record_try (kept, "c");
+  second = written_and_read (kept, folder);
+  assert_images (second, "c", "b", 2);
+  sp_vault_record_go_back (second);
+  back = written_and_read (second, folder);
+  assert_images (back, "b", "a", 3);
+  g_assert_false (back->on_trial);
+  sp_vault_record_keep (back, "0.9.0");
+  g_assert_cmpstr (back->newest, ==, "0.10.0");
+}
+
+/* What a killed move leaves: a record on trial without anybody's lock. */
+static void
+test_settled (Folder *folder, gconstpointer data)
+{
+  g_autoptr (SpVaultRecord) record = sp_vault_record_new ("a", "exact", NULL);
+  g_autoptr (SpVaultRecord) untouched = NULL, settled = NULL;
+  g_autoptr (GError) error = NULL;
+  int lock;
+
+  sp_vault_record_try (record, "b");
+  g_assert_true (sp_vault_record_write (record, folder->fd, NULL));
+  lock = sp_takeover_lock (folder->fd, NULL);
+  g_assert_true (sp_vault_settle (folder->path, &error));
+  (void) close (lock);
+  untouched = sp_vault_record_read (folder->fd, NULL);
+  assert_images (untouched, "b", "a", 1);
+  lock = sp_admin_lock (folder->fd, NULL);
+  g_assert_true (sp_vault_settle (folder->path, &error));
+  (void) close (lock);
+  g_assert_true (sp_vault_settle (folder->path, &error));
+  g_assert_no_error (error);
+  settled = sp_vault_record_read (folder->fd, NULL);
+  assert_images (settled, "a", NULL, 2);
+  g_assert_false (settled->on_trial);
 }
 
 /* ---- the journal --------------------------------------------------------------------------------------- */
@@ -214,6 +296,8 @@ main (int argc, char **argv)
   ADD_TEST ("/vault-record/without-a-source", test_record_without_a_source);
   ADD_TEST ("/vault-record/a-folder-without-one-is-no-vault", test_no_record);
   ADD_TEST ("/vault-record/a-damaged-one-is-refused", test_damaged_record);
+  ADD_TEST ("/vault-record/moves-to-another-image-and-back", test_moves);
+  ADD_TEST ("/vault-record/an-interrupted-move-is-taken-back", test_settled);
   ADD_TEST ("/takeover-journal/round-trip", test_journal);
   ADD_TEST ("/takeover-journal/a-damaged-one-is-refused", test_damaged_journal);
   ADD_TEST ("/takeover-journal/one-at-a-time", test_one_at_a_time);

@@ -2,6 +2,7 @@
 import fcntl
 import glob
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -36,3 +37,36 @@ def image(say=lambda text: None):
         with open(mark, "w", encoding="ascii") as file:
             file.write(wanted)
     return FOLDER
+
+
+def variant(to, version=None, init=None):
+    """Another image, made of the one under test, in the new folder `to`: its bytes differ from it; with `version` it says
+    that it is of that one, and with `init` a shell script is the first program of its root."""
+    shutil.copytree(image(), to)
+    root, manifest = os.path.join(to, "root"), os.path.join(to, "manifest")
+    if init is not None:
+        _exchange_init(root, init)
+    with open(root, "ab") as file:
+        file.write(os.urandom(4096))
+    with open(manifest, encoding="utf-8") as file:
+        said = json.load(file)
+    with open(root, "rb") as file:
+        said["root"] = {"sha256": hashlib.sha256(file.read()).hexdigest(), "size": os.path.getsize(root)}
+    said["version"] = version or said["version"]
+    with open(manifest, "w", encoding="utf-8") as file:
+        json.dump(said, file)
+    return to
+
+
+def _exchange_init(root, script):
+    tree = root + ".tree"
+    subprocess.run(["unsquashfs", "-quiet", "-no-progress", "-dest", tree, root], check=True, stdout=subprocess.DEVNULL)
+    path = os.path.join(tree, "sbin", "init")
+    os.unlink(path)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(script)
+    os.chmod(path, 0o755)
+    os.unlink(root)
+    subprocess.run(["mksquashfs", tree, root, "-quiet", "-no-progress", "-comp", "gzip", "-Xcompression-level", "1"], check=True,
+                   stdout=subprocess.DEVNULL)
+    shutil.rmtree(tree)
