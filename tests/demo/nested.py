@@ -17,8 +17,15 @@ from vmlib.net import leave_the_machines_network  # noqa: E402
 PORT = "3737"
 
 
+PATIENCE = 600
+
+
 class NestedDemo(Demo):
     AGENT = "in a machine of its own, in which it makes another one; two emulators deep that takes minutes"
+
+    def __init__(self, lines, arguments):
+        super().__init__(lines, arguments)
+        self.channel.patience = PATIENCE
 
     @staticmethod
     def make_world(**more):

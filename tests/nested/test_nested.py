@@ -14,7 +14,8 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "vm")]
 from nested_world import ADDRESS, STAGING, NestedWorld, host_address  # noqa: E402
 from vmlib import checklist  # noqa: E402
 from vmlib.net import leave_the_machines_network  # noqa: E402
-from vmlib.world import Done  # noqa: E402
+from vmlib.world import ALICE, Done  # noqa: E402
+from lib.wait import until  # noqa: E402, from tests/api by vmlib.paths
 
 SECRET, REASON = "nested/password", "from a machine of its own"
 VALUE = "three-levels-deep-7f3a9c"
@@ -60,7 +61,9 @@ class Nested(unittest.TestCase):
 
     def takeover(self):
         taking = self.world.start_takeover()
-        self.world.press("takeover-check", timeout=600)
+        until(lambda: taking.poll() is not None or self.world.telegram.messages(ALICE), "a question to the approver", timeout=600)
+        if taking.poll() is None:
+            self.world.press("takeover-check")
         out, err = taking.communicate(timeout=600)
         steps = self.steps(Done(subprocess.CompletedProcess(taking.args, taking.returncode, out, err)), checklist.HOST)
         self.assertEqual([line["status"] for line in steps], ["ok"] * 13)
