@@ -1,4 +1,5 @@
 """What both demos are told with: lines with times, and the person: on Telegram, or at a notifier of an author's own."""
+import contextlib
 import os
 import sys
 import time
@@ -78,7 +79,8 @@ class EmulatedTelegram:
         """The message that has these words comes, and a button is pressed."""
         card, end = None, time.monotonic() + self.patience
         while card is None and time.monotonic() < end and not self.over():
-            card = self.api.wait_message(self.person, words, timeout=1)
+            with contextlib.suppress(TimeoutError):
+                card = self.api.wait_message(self.person, words, timeout=1)
         check(card is not None, "the bot sent no message")
         self.lines.step("telegram", "the bot sends this message to you:")
         print("\n" + self.api.render(card, color=self.lines.colour) + "\n", flush=True)
