@@ -1,4 +1,5 @@
 """What both demos are told with: lines with times, and the person: on Telegram, or at a notifier of an author's own."""
+import contextlib
 import os
 import sys
 import time
@@ -59,6 +60,8 @@ class EmulatedTelegram:
     def __init__(self, lines, answer, tls=None):
         self.lines, self.answer, self.api, self.denied = lines, answer, BotApi(tls=tls), False
         self.person, self.token = EMULATED_PERSON, self.api.token
+        # How long a message may take, and what says that none will come any more.
+        self.patience, self.over = 60, lambda: False
 
     def start(self):
         self.api.start()
@@ -74,7 +77,10 @@ class EmulatedTelegram:
 
     def decide(self, words):
         """The message that has these words comes, and a button is pressed."""
-        card = self.api.wait_message(self.person, words, timeout=60)
+        card, end = None, time.monotonic() + self.patience
+        while card is None and time.monotonic() < end and not self.over():
+            with contextlib.suppress(TimeoutError):
+                card = self.api.wait_message(self.person, words, timeout=1)
         check(card is not None, "the bot sent no message")
         self.lines.step("telegram", "the bot sends this message to you:")
         print("\n" + self.api.render(card, color=self.lines.colour) + "\n", flush=True)

@@ -69,7 +69,7 @@ class Demo:
         self.lines, self.channel = lines, channel_of(lines, arguments, on_host=True)
         emulated, own = isinstance(self.channel, EmulatedTelegram), isinstance(self.channel, OwnNotifier)
         real = None if emulated or own else (self.channel.token, self.channel.person)
-        self.world = World(telegram=emulated, real=real, kind=kind_of(arguments), say=lambda text: lines.step("host", text))
+        self.world = self.make_world(telegram=emulated, real=real, kind=kind_of(arguments), say=lambda text: lines.step("host", text))
         if emulated:
             self.channel.api = self.world.telegram
         if own:
@@ -78,16 +78,19 @@ class Demo:
             self.world.configure(notify=f"notify = {self.channel.name}\n", telegram=self.channel.sections(self.world.write))
         self.value = f"correct-horse-{secrets.token_hex(8)}"
 
+    AGENT = "an ordinary user of this machine, no root"
+
+    @staticmethod
+    def make_world(**more):
+        return World(**more)
+
     # ---- the story
 
     def provision(self):
-        self.lines.head("The agent builds a vault (an ordinary user of this machine, no root)")
+        self.lines.head(f"The agent builds a vault ({self.AGENT})")
         world = self.world
-        world.must("image", "export", world.agent_image)
-        subprocess.run(["chown", "-R", f"{world.user}:{world.user}", world.agent_image], check=True)
-        Steps(self.lines, "agent", world.as_agent(
-            world.program, "--json", "provision", "--staging", world.staging, "--image", world.agent_image,
-            "--port", world.port, "--memory", world.memory)).finish()
+        world.bring_image()
+        Steps(self.lines, "agent", world.as_agent(world.agent_program, *world.provision_words())).finish()
 
     def takeover(self):
         self.lines.head("The host takes it over")
@@ -103,8 +106,8 @@ class Demo:
         self.lines.head("From then on a person approves each use, asked from inside the vault VM")
         self.world.must("secret", "put", SECRET, "--description", "password of the production database", input=self.value.encode())
         self.lines.step("admin", f"secret put {SECRET}: sealed in the vault VM")
-        asking = subprocess.Popen(self.world.as_agent("env", f"SECRET_PROXY_AGENT_FILE={self.world.agent_file}", self.world.program,
-                                                      "get", SECRET, "--reason", REASON),
+        asking = subprocess.Popen(self.world.as_agent("env", f"SECRET_PROXY_AGENT_FILE={self.world.agent_file}",
+                                                      self.world.agent_program, "get", SECRET, "--reason", REASON),
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         self.lines.step("agent", f"secret-proxy get {SECRET} --reason “{REASON}”")
         card = self.channel.decide(REASON)
@@ -121,19 +124,15 @@ class Demo:
     # ---- with curl alone
 
     def _curl(self, *more):
-        agent = self._agent_file()
+        agent = self.world.told()
         done = subprocess.run(self.world.as_agent(
             "curl", "-sS", "-k", "--max-time", "30", "--pinnedpubkey", agent["tls_pin"], "-K", self.header, *more),
             capture_output=True, check=False)
         check(done.returncode == 0, f"curl: {done.stderr.decode()}")
         return json.loads(done.stdout)
 
-    def _agent_file(self):
-        with open(self.world.agent_file, encoding="utf-8") as file:
-            return json.load(file)
-
     def curl(self):
-        agent = self._agent_file()
+        agent = self.world.told()
         # The token goes into a file: arguments are for everybody to see.
         self.header = os.path.join(self.world.agent_home, "curl.conf")
         with open(os.open(self.header, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
@@ -224,14 +223,14 @@ class Demo:
                 pass
 
 
-def main(arguments):
+def main(arguments, kind=Demo):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     lines, demo, why, daemon = Lines(), None, None, None
     try:
         if kind_of(arguments) == "libvirt":
             lines.step("host", "a libvirt daemon of the demo's own is started, in a mount namespace")
             daemon = libvirtd.private()
-        demo = Demo(lines, arguments)
+        demo = kind(lines, arguments)
         demo.run()
     except (Wrong, AssertionError, OSError, EOFError, KeyError, ValueError, subprocess.SubprocessError,
             KeyboardInterrupt) as error:

@@ -73,7 +73,7 @@ class BadLine(FarCase):
     def test_fails_while_the_access_is_removed(self):
         world, far = self.far_world()
         done, more = None, ()
-        for pattern in ("rm *READY*", "rm *disk.qcow2", "install *", "dd *", "mv *"):
+        for pattern in ("rm *READY*", "rm *disk.qcow2", "mkdir *", "dd *", "chmod *", "mv *"):
             with self.subTest(pattern):
                 far.obey(("fail", pattern))
                 done = world.takeover(*more)

@@ -247,37 +247,45 @@ exec_remove (SpSource *source, SpSourceFile file, GError **error)
   return expect_success (source, &what, source->paths[file], error);
 }
 
-/* An empty file of mode 0600 comes first, so that nobody else could open it before. */
+/* Written in a folder that nobody else can enter, so that its mode is right before it has a name there.
+ * install(1) would do it in one go, and is not in every BusyBox. */
 static gboolean
-write_and_rename (SpSource *source, const char *temporary, SpSecret *content, GError **error)
+write_and_rename (SpSource *source, const char *folder, SpSecret *content, GError **error)
 {
-  g_autofree char *of = g_strconcat ("of=", temporary, NULL);
-  const char *const make[] = { "install", "-m", "0600", "/dev/null", temporary, NULL };
+  g_autofree char *file = g_build_filename (folder, SP_STAGING_AGENT, NULL);
+  g_autofree char *of = g_strconcat ("of=", file, NULL);
+  const char *const clear[] = { "rm", "-rf", folder, NULL };
+  const char *const make[] = { "mkdir", "-m", "0700", folder, NULL };
   const char *const fill[] = { "dd", of, NULL };
-  const char *const name[] = { "mv", "-f", temporary, source->paths[SP_SOURCE_AGENT], NULL };
-  const Call calls[] = {
-    { make, NULL, 0, sp_source_deadline (source->answer_ms), NULL, NULL, 0 },
-    { fill, sp_secret_data (content), sp_secret_length (content),
-      sp_source_deadline (2 * source->answer_ms), NULL, NULL, 0 },
-    { name, NULL, 0, sp_source_deadline (3 * source->answer_ms), NULL, NULL, 0 },
-  };
+  const char *const close[] = { "chmod", "0600", file, NULL };
+  const char *const name[] = { "mv", "-f", file, source->paths[SP_SOURCE_AGENT], NULL };
+  const char *const *const calls[] = { clear, make, fill, close, name };
 
-  for (gsize i = 0; i < G_N_ELEMENTS (calls); i++)
-    if (!expect_success (source, &calls[i], source->base, error))
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++) {
+    gboolean fills = calls[i] == fill;
+    const Call what = { calls[i],
+                        fills ? sp_secret_data (content) : NULL,
+                        fills ? sp_secret_length (content) : 0,
+                        sp_source_deadline (source->answer_ms),
+                        NULL,
+                        NULL,
+                        0 };
+
+    if (!expect_success (source, &what, source->base, error))
       return FALSE;
+  }
   return TRUE;
 }
 
 static gboolean
 exec_write_agent (SpSource *source, SpSecret *content, GError **error)
 {
-  g_autofree char *temporary = g_strconcat (source->paths[SP_SOURCE_AGENT], ".new", NULL);
+  g_autofree char *folder = g_strconcat (source->paths[SP_SOURCE_AGENT], ".new", NULL);
   g_auto (Answer) answer = { 0 };
+  gboolean ok = write_and_rename (source, folder, content, error);
 
-  if (write_and_rename (source, temporary, content, error))
-    return TRUE;
-  (void) ask (source, &answer, NULL, "rm", "-f", temporary);
-  return FALSE;
+  (void) ask (source, &answer, NULL, "rm", "-rf", folder);
+  return ok;
 }
 
 /* ---- the monitor ---------------------------------------------------------------------------------- */

@@ -28,24 +28,27 @@ HOST = (
     ("Test full approval workflow", "approval workflow tested", ""),
 )
 
-LINE = re.compile(r"^\[ ?(?P<number>\d+)/(?P<count>\d+)\] (?P<name>.{30}) (?P<status>ok|skipped) +(?P<seconds>\d+\.\d\d) s  (?P<message>.*)$")
+LINE = re.compile(r"^\[ ?(?P<step>\d+)/(?P<count>\d+)\] (?P<name>.{30}) (?P<status>ok|skipped) +(?P<seconds>\d+\.\d\d) s  (?P<message>.*)$")
 
 
 def read(out):
-    """The lines of steps in what provision or takeover has printed to a person."""
-    return [match for match in map(LINE.match, out.splitlines()) if match]
+    """The steps in what provision or takeover has printed to a person, as --json would have them."""
+    found = [match for match in map(LINE.match, out.splitlines()) if match]
+    return [{"step": int(line["step"]), "name": line["name"].rstrip(), "status": line["status"], "ms": float(line["seconds"]) * 1000,
+             "message": line["message"]} for line in found]
 
 
-def wrong(out, checklist):
-    """What is missing, or in another order; "": nothing."""
-    lines = read(out)
-    numbers = [int(line["number"]) for line in lines]
-    if not lines or numbers != list(range(1, int(lines[0]["count"]) + 1)):
+def wrong(steps, checklist):
+    """What is missing, without a time, or in another order; "": nothing."""
+    numbers = [line["step"] for line in steps]
+    if not steps or numbers != list(range(1, len(steps) + 1)):
         return f"the steps are numbered {numbers}"
+    if not all(line["ms"] >= 0 for line in steps):
+        return f"there are steps without a time: {steps}"
     at = 0
     for point, name, words in checklist:
-        found = next((i for i, line in enumerate(lines) if i >= at and line["name"].rstrip() == name and words in line["message"]), None)
+        found = next((i for i, line in enumerate(steps) if i >= at and line["name"] == name and words in line["message"]), None)
         if found is None:
-            return f"no line for {point!r} ({name}: … {words} …) from step {at + 1} on in:\n{out}"
+            return f"no line for {point!r} ({name}: … {words} …) from step {at + 1} on in {steps}"
         at = found
     return ""

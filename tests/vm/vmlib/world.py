@@ -144,6 +144,7 @@ class World:
         self.program = self.path("core", "secret-proxy")
 
     def _make_agent(self):
+        self.agent_program = self.program
         os.makedirs(self.staging, 0o700)
         for folder in (self.agent_home, self.staging):
             os.chmod(folder, 0o700)
@@ -206,14 +207,20 @@ class World:
 
     # ---- the story
 
+    def bring_image(self):
+        self.must("image", "export", self.agent_image)
+        for folder, _, names in os.walk(self.agent_image):
+            for path in (folder, *(os.path.join(folder, n) for n in names)):
+                os.chown(path, self.user, self.user)
+
+    def provision_words(self, *more, port=None):
+        return ["--json", "provision", "--staging", self.staging, "--image", self.agent_image, "--port", port or self.port,
+                "--memory", self.memory, *more]
+
     def provision(self, *more, port=None):
         if not os.path.isdir(self.agent_image):
-            self.must("image", "export", self.agent_image)
-            for folder, _, names in os.walk(self.agent_image):
-                for path in (folder, *(os.path.join(folder, n) for n in names)):
-                    os.chown(path, self.user, self.user)
-        return self.agent("--json", "provision", "--staging", self.staging, "--image", self.agent_image, "--port", port or self.port,
-                          "--memory", self.memory, *more)
+            self.bring_image()
+        return self.agent(*self.provision_words(*more, port=port))
 
     def takeover(self, *more, **options):
         return self.host("--json", "takeover", "agent", *more, **options)
@@ -282,10 +289,14 @@ class World:
     def agent_file(self):
         return os.path.join(self.staging, "agent.json")
 
-    def connect(self):
-        """The agent's HTTP client, with what it was given."""
+    def told(self):
+        """What the agent was given."""
         with open(self.agent_file, encoding="utf-8") as file:
-            written = json.load(file)
+            return json.load(file)
+
+    def connect(self):
+        """The agent's HTTP client, with that."""
+        written = self.told()
         return Agent(self.port, written["token"], written["tls_pin"], name="agent")
 
     def press(self, words, button="Approve once", timeout=60):
