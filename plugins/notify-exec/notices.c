@@ -290,24 +290,31 @@ on_time_over (gpointer over)
   return G_SOURCE_REMOVE;
 }
 
+/* In whatever thread cancels.  A GCancellableSource would do the same, but is never freed where the
+ * cancelling and its end meet. */
+static void
+on_cancelled (GCancellable *cancellable, gpointer context)
+{
+  g_main_context_wakeup (context);
+}
+
 /* Wait for @over at most @ms; a cancelled @cancellable ends it, too. */
 static void
 wait_for (const gboolean *over, gint64 ms, GCancellable *cancellable)
 {
   GMainContext *context = g_main_context_get_thread_default ();
   g_autoptr (GSource) time = g_timeout_source_new ((guint) ms);
-  g_autoptr (GSource) cancelled = g_cancellable_source_new (cancellable);
+  gulong wake = 0;
   gboolean enough = FALSE;
 
   g_source_set_callback (time, on_time_over, &enough, NULL);
   g_source_attach (time, context);
-  /* It only has to wake this loop. */
-  g_source_set_dummy_callback (cancelled);
-  g_source_attach (cancelled, context);
+  if (cancellable != NULL)
+    wake = g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), context, NULL);
   while (!*over && !enough && !g_cancellable_is_cancelled (cancellable))
     g_main_context_iteration (context, TRUE);
   g_source_destroy (time);
-  g_source_destroy (cancelled);
+  g_cancellable_disconnect (cancellable, wake);
 }
 
 /* ---- post ------------------------------------------------------------------------------------------- */

@@ -87,25 +87,23 @@ tg_bot_may_call (TgBot *bot, GError **error)
   return FALSE;
 }
 
-static gboolean
-on_cancelled (GCancellable *cancellable, gpointer data)
+/* In whatever thread cancels.  A GCancellableSource would do the same, but is never freed where the
+ * cancelling and its end meet. */
+static void
+on_cancelled (GCancellable *cancellable, gpointer context)
 {
-  return G_SOURCE_REMOVE;
+  g_main_context_wakeup (context);
 }
 
 gboolean
 tg_bot_wait (TgBot *bot, TgOver over, gpointer data, GCancellable *cancellable)
 {
-  g_autoptr (GSource) wake = NULL;
+  gulong wake = 0;
 
-  if (cancellable != NULL) {
-    wake = g_cancellable_source_new (cancellable);
-    g_source_set_callback (wake, G_SOURCE_FUNC (on_cancelled), NULL, NULL);
-    g_source_attach (wake, bot->context);
-  }
+  if (cancellable != NULL)
+    wake = g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), bot->context, NULL);
   while (!over (data) && !g_cancellable_is_cancelled (cancellable))
     g_main_context_iteration (bot->context, TRUE);
-  if (wake != NULL)
-    g_source_destroy (wake);
+  g_cancellable_disconnect (cancellable, wake);
   return over (data);
 }

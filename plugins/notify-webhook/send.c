@@ -48,10 +48,12 @@ on_wake (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-static gboolean
-on_cancelled (GCancellable *cancellable, gpointer data)
+/* In whatever thread cancels.  A GCancellableSource would do the same, but is never freed where the
+ * cancelling and its end meet. */
+static void
+on_cancelled (GCancellable *cancellable, gpointer context)
 {
-  return G_SOURCE_REMOVE;
+  g_main_context_wakeup (context);
 }
 
 /* FALSE: time was up before the pause was over. */
@@ -133,20 +135,16 @@ deliver (WhHook *hook, JsonObject *object, const char *delivery, gboolean may_an
          GCancellable *cancellable, GError **error)
 {
   g_autoptr (GBytes) body = wh_body_bytes (object);
-  g_autoptr (GSource) wake = NULL;
+  gulong wake = 0;
   Attempt attempt = { .hook = hook, .may_answer = may_answer, .cancellable = cancellable };
   g_autofree char *what = NULL;
 
-  if (cancellable != NULL) {
-    wake = g_cancellable_source_new (cancellable);
-    g_source_set_callback (wake, G_SOURCE_FUNC (on_cancelled), NULL, NULL);
-    g_source_attach (wake, hook->context);
-  }
+  if (cancellable != NULL)
+    wake = g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), hook->context, NULL);
   hook->sending++;
   try_until_over (&attempt, body, delivery);
   hook->sending--;
-  if (wake != NULL)
-    g_source_destroy (wake);
+  g_cancellable_disconnect (cancellable, wake);
   what = attempt.what;
   if (attempt.outcome == WH_OK)
     return TRUE;

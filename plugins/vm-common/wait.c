@@ -7,10 +7,12 @@ on_wake (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-static gboolean
-on_cancelled (GCancellable *cancellable, gpointer data)
+/* In whatever thread cancels.  A GCancellableSource would do the same, but is never freed where the
+ * cancelling and its end meet. */
+static void
+on_cancelled (GCancellable *cancellable, gpointer context)
 {
-  return G_SOURCE_REMOVE;
+  g_main_context_wakeup (context);
 }
 
 /* Takes @source. */
@@ -34,16 +36,16 @@ sp_qemu_wait (GCancellable *cancellable, guint ms, SpQemuDone done, gpointer dat
 {
   gint64 end = g_get_monotonic_time () + (gint64) ms * 1000;
   GSource *timer = attach (g_timeout_source_new (ms), on_wake);
-  GSource *cancel = cancellable != NULL ? attach (g_cancellable_source_new (cancellable),
-                                                  G_SOURCE_FUNC (on_cancelled))
-                                        : NULL;
+  GMainContext *context = g_main_context_get_thread_default ();
+  gulong wake = 0;
   gboolean ok;
 
+  if (cancellable != NULL)
+    wake = g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), context, NULL);
   while (!(ok = done (data)) && !g_cancellable_is_cancelled (cancellable) &&
          g_get_monotonic_time () < end)
-    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+    g_main_context_iteration (context, TRUE);
   detach (timer);
-  if (cancel != NULL)
-    detach (cancel);
+  g_cancellable_disconnect (cancellable, wake);
   return ok;
 }
