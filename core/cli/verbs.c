@@ -69,12 +69,18 @@ static const SpCliOption create_options[] = {
 };
 static const SpCliOption provision_options[] = {
   { "staging", "DIR", FALSE, "the folder that the host takes the vault from" },
-  { "image", "DIR", FALSE, "the image, as 'image export' wrote it" },
+  { "image", "WHAT", FALSE,
+    "a folder of 'image export'; or alpine, debian, a qcow2 file, an address" },
+  { "sha512", "HEX", FALSE, "the checksum that such a file must have; an address needs one" },
+  { "templates", "DIR", FALSE,
+    "user-data, meta-data, network-config in the place of the built-in" },
   { "port", "N", FALSE, "where the vault listens on this machine; 3737" },
-  { "memory", "SIZE", FALSE, "of the machine; 128M" },
-  { "disk", "SIZE", FALSE, "of its disk; 256M" },
+  { "ssh-port", "N", FALSE, "where a cloud image's SSH listens on this machine, for setting up" },
+  { "memory", "SIZE", FALSE, "of the machine; 128M, of a cloud image 256M" },
+  { "disk", "SIZE", FALSE, "of its disk; 256M, of a cloud image 10G" },
   { "vm", "PLUGIN", FALSE, "the vm plugin that runs it" },
-  { "boot-timeout", "TIME", FALSE, "how long it may take until the vault answers; 4m" },
+  { "boot-timeout", "TIME", FALSE, "how long it may take until the vault answers; 4m, or 15m" },
+  { "dry-run", NULL, FALSE, "only show what would be fetched, written and started" },
 };
 static const SpCliOption update_options[] = {
   { "image", "ID", FALSE, "which image; the newest of this host where it is not given" },
@@ -110,6 +116,11 @@ static const SpCliOption build_options[] = {
   { "kernel", "FILE", FALSE, "which kernel; the newest of /boot where it is not given" },
   { "bundle", "DIR", FALSE, "instead: the programs with all that they need, for other machines" },
   { "oci", "FILE", FALSE, "instead: an OCI image of that, as a tar" },
+  { "cloud", "WHAT", FALSE,
+    "instead: a cloud image of alpine, debian, a qcow2 file or an address" },
+  { "sha512", "HEX", FALSE, "the checksum that it must have; an address needs one" },
+  { "templates", "DIR", FALSE,
+    "user-data, meta-data, network-config in the place of the built-in" },
 };
 static const SpCliOption export_options[] = {
   { "image", "ID|DIR", FALSE, "which image; the newest of this host where it is not given" },
@@ -137,8 +148,9 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = 1,
     .run = sp_cli_local },
   { .name = "image build",
-    .args = "[--output DIR] [--kernel FILE] | --bundle DIR | --oci FILE",
-    .help = "build the appliance that vault VMs boot, a bundle or an OCI image",
+    .args = "[--output DIR] [--kernel FILE | --cloud WHAT [--sha512 HEX] [--templates DIR]] | "
+            "--bundle DIR | --oci FILE",
+    .help = "build an image that vault VMs boot, a bundle or an OCI image",
     SP_CLI_OPTIONS (build_options),
     .run = sp_cli_image_build },
   { .name = "image measure",
@@ -170,8 +182,8 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = 1,
     .run = sp_cli_image_rm },
   { .name = "provision",
-    .args = "--staging DIR --image DIR [--port N] [--memory SIZE] [--disk SIZE] [--vm PLUGIN] "
-            "[--boot-timeout TIME]",
+    .args = "--staging DIR --image WHAT [--sha512 HEX] [--templates DIR] [--port N] [--ssh-port N] "
+            "[--memory SIZE] [--disk SIZE] [--vm PLUGIN] [--boot-timeout TIME] [--dry-run]",
     .help = "build a vault VM for the host to take over (the agent's part)",
     SP_CLI_OPTIONS (provision_options),
     .run = sp_cli_provision },
