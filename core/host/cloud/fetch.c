@@ -116,7 +116,7 @@ open_part (Fetching *fetching, GError **error)
   struct stat st;
 
   fetching->fd = open (fetching->part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fetching->fd < 0 || fstat (fetching->fd, &st) != 0)
+  if (fetching->fd < 0 || fchmod (fetching->fd, 0600) != 0 || fstat (fetching->fd, &st) != 0)
     return fail_errno (error, "open", fetching->part);
   if (flock (fetching->fd, LOCK_EX | LOCK_NB) != 0) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
