@@ -130,6 +130,10 @@ static const SpCliOption plugin_check_options[] = {
   { "live", NULL, FALSE, "use the service behind it, or start a machine" },
 };
 
+static const SpCliOption maintenance_options[] = {
+  { "maintenance", NULL, FALSE, "with a way in by SSH, for the vault of a cloud image" },
+};
+
 #define MANY G_MAXUINT
 #define VM_VERB(verb_, what_, run_) \
   { \
@@ -197,8 +201,18 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_create },
-  VM_VERB ("run", "run a vault's machine in the foreground", sp_cli_vm_run),
-  VM_VERB ("start", "start a vault's machine and wait until it is unlocked", sp_cli_vm_start),
+  { .name = "vm run",
+    .args = "[VAULT] [--maintenance]",
+    .help = "run a vault's machine in the foreground",
+    SP_CLI_OPTIONS (maintenance_options),
+    .max_args = 1,
+    .run = sp_cli_vm_run },
+  { .name = "vm start",
+    .args = "[VAULT] [--maintenance]",
+    .help = "start a vault's machine and wait until it is unlocked",
+    SP_CLI_OPTIONS (maintenance_options),
+    .max_args = 1,
+    .run = sp_cli_vm_start },
   VM_VERB ("stop", "stop a vault's machine in good order", sp_cli_vm_stop),
   VM_VERB ("status", "show how a vault's machine is", sp_cli_vm_status),
   { .name = "vm update",
@@ -213,6 +227,11 @@ const SpCliVerb sp_cli_verbs[] = {
     SP_CLI_OPTIONS (rollback_options),
     .max_args = 1,
     .run = sp_cli_vm_rollback },
+  { .name = "vm ssh",
+    .args = "[VAULT] [-- COMMAND [ARGUMENT…]]",
+    .help = "log in to a vault's machine that was started with --maintenance",
+    .max_args = MANY,
+    .run = sp_cli_vm_ssh },
   { .name = "vm log",
     .args = "[VAULT] [--host]",
     .help = "show what the machine wrote to its console",
