@@ -84,6 +84,12 @@ class Images(Case):
             file.write("# more\n")
         self.assertIn("user-data", self.refused(INTEGRITY, "image", "import", self.at("damaged")))
 
+    def test_a_manifest_that_is_cut_off_is_damage(self):
+        shutil.copytree(self.exported, self.at("cut"))
+        os.truncate(self.at("cut", "manifest"), 10)
+        self.assertIn(self.at("cut"), self.refused(INTEGRITY, "image", "import", self.at("cut")))
+        self.assertIn("there is no image", self.refused(NOT_FOUND, "image", "import", self.at("nowhere")))
+
     def test_what_can_not_be_built(self):
         wrong = "a" * 128
         self.assertIn("SHA-512", self.refused(INTEGRITY, "image", "build", "--cloud", self.base, "--sha512", wrong, "--output", self.at("x")))
