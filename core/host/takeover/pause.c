@@ -73,14 +73,21 @@ sp_takeover_keeps_disk (const SpTakeover *takeover)
   return g_str_equal (takeover->vault->trust, "audited");
 }
 
+/* One that was started by hand may forward from all addresses of this machine. */
 static gboolean
 release_port (SpTakeover *takeover, const char *port, GError **error)
 {
   SpMonitor *monitor = sp_takeover_monitor (takeover, error);
+  g_autofree char *every = sp_listen_text ("0.0.0.0", takeover->vault->listen_port);
+  g_autoptr (GError) local = NULL;
 
-  if (monitor != NULL && sp_monitor_do (monitor, SP_MONITOR_RELEASE, port, SHORT_MS, error))
+  if (monitor == NULL)
+    return FALSE;
+  if (sp_monitor_do (monitor, SP_MONITOR_RELEASE, port, SHORT_MS, &local) ||
+      (g_error_matches (local, SP_PROBLEM, SP_PROBLEM_CONFLICT) &&
+       sp_monitor_do (monitor, SP_MONITOR_RELEASE, every, SHORT_MS, NULL)))
     return TRUE;
-  g_prefix_error (error, "cannot have it give up %s: ", port);
+  g_propagate_prefixed_error (error, g_steal_pointer (&local), "cannot have it give up %s: ", port);
   return FALSE;
 }
 
