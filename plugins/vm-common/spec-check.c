@@ -99,6 +99,8 @@ check_role (const SpVmSpec *spec, GError **error)
 static gboolean
 check_disks (const SpVmSpec *spec, GError **error)
 {
+  if (spec->kernel == NULL && spec->n_disks == 0)
+    return fail (error, "there is neither a kernel nor a disk to boot");
   if (spec->n_disks > SP_QEMU_MAX_DISKS)
     return fail (error, "%" G_GSIZE_FORMAT " disks; %d are the most", spec->n_disks,
                  SP_QEMU_MAX_DISKS);

@@ -65,6 +65,12 @@ WAIVERS = {
         "the tool that writes the image format",
     ("core/host/appliance/image-disk.c", "plugin-name", '"qemu-utils"'):
         "the package of that tool",
+    ("core/host/cloud/cloud-make.c", "plugin-name", 'DISK_TOOL "qemu-img"'):
+        "the tool that writes the image format",
+    ("core/host/cloud/cloud-make.c", "plugin-name", 'DISK_PACKAGE "qemu-utils"'):
+        "the package of that tool",
+    ("core/host/vm/provision-image.c", "plugin-name", '"qemu-img", "qemu-utils"'):
+        "the tool that writes the image format, and its package",
     ("core/host/image/tool.c", "plugin-name", 'TOOL "qemu-img"'):
         "the tool of that name, which belongs to the image format and not to a plugin",
     ("core/base/config-vault.c", "plugin-name", '.fallback = "sqlite"'):

@@ -131,12 +131,13 @@ class Case(unittest.TestCase):
         os.chmod(self.path(name), 0o600)
         return self.path(name)
 
-    def spec(self, role=OWNED, disks=(), acceleration=EMULATED, network=USER, bridge=None, cmdline="", log_limit=65536, memory=128):
-        """GVariant text of a specification."""
+    def spec(self, role=OWNED, disks=(), acceleration=EMULATED, network=USER, bridge=None, cmdline="", log_limit=65536, memory=128,
+             by_firmware=False):
+        """GVariant text of a specification; `by_firmware`: of one that boots its first disk."""
         provision, forwards = role == PROVISION, f"('127.0.0.1', {self.port}, 3737)" if network == USER else ""
         listed = ", ".join(f"({quoted(p)}, {quoted(n)}, {f}, {int(r)})" for p, n, f, r in disks)
-        words = [quoted(self.id), "'test'", str(role), quoted(self.kernel), quoted(self.initrd),
-                 quoted(f"{KERNEL_WORDS} {cmdline}".strip()), f"[{listed}]", str(memory << 20), "1", str(acceleration), str(network),
+        boot = (None, None, None) if by_firmware else (self.kernel, self.initrd, f"{KERNEL_WORDS} {cmdline}".strip())
+        words = [quoted(self.id), "'test'", str(role), *map(quoted, boot), f"[{listed}]", str(memory << 20), "1", str(acceleration), str(network),
                  quoted(bridge), "nothing", f"[{forwards}]", quoted(self.path("admin.sock")), quoted(self.path("console.log")), str(log_limit),
                  quoted(self.path("monitor.sock") if provision else None), quoted(self.path("qemu.pid") if provision else None)]
         return "(" + ", ".join(words) + ")"

@@ -2,8 +2,19 @@
 import os
 import select
 import socket
+import subprocess
 
-from case import ABSENT, EMULATED, FAILED, PATIENCE, RAW, RUNNING, STOPPED, guest, is_alive, wait_until
+from case import ABSENT, EMULATED, FAILED, PATIENCE, QCOW2, RAW, RUNNING, STOPPED, guest, is_alive, wait_until
+
+# A boot sector: it copies itself to the sector behind it, says "hello" on the serial port and powers off.
+BOOT_SECTOR = bytes.fromhex(
+    "31c08ed88ec0fc"            # ax, ds, es = 0; forwards
+    "b80103bb007cb90200b600cd13"  # write one sector from 7c00 to sector 2 of the disk in dl
+    "be357c"                    # the text
+    "ac84c07406baf803eeebf5"    # each of its bytes to the port 3f8
+    "b8015331dbcd15"            # connect to the power management
+    "b80753bb0100b90300cd15"    # all off
+    "f4") + b"hello from the disk\r\n\0"
 
 
 def listed(doors):
@@ -43,6 +54,22 @@ class Steps:
         self.assertEqual(driver.ask("start " + self.id), "ok")
         self.assertEqual(self.inspect(driver)[2], pid)
         self.assertIn("runs already, with another specification", driver.ask("create " + self.spec()))
+
+    def check_that_it_boots_a_disk_by_firmware(self, driver):
+        """A qcow2 of the host's, which the guest can write to; the disk behind it is none to boot."""
+        system, data = self.path("system.qcow2"), self.disk("data.img", "DATA!")
+        with open(self.path("system.raw"), "wb") as file:
+            file.write(BOOT_SECTOR.ljust(510, b"\0") + b"\x55\xaa" + b"\0" * ((1 << 20) - 512))
+        convert = ["qemu-img", "convert", "-O"]
+        subprocess.run([*convert, "qcow2", "-f", "raw", self.path("system.raw"), system], check=True)
+        os.chmod(system, 0o600)
+        self.start(driver, disks=((system, "system", QCOW2, False), (data, "data", RAW, False)), by_firmware=True)
+        wait_until("its end", lambda: self.inspect(driver)[0] != RUNNING)
+        self.assertIn(b"hello from the disk", self.console())
+        subprocess.run([*convert, "raw", "-f", "qcow2", system, self.path("system.raw")], check=True)
+        written = guest.read(self.path("system.raw"))
+        self.assertEqual(written[:512], written[512:1024])
+        self.assertEqual(os.stat(system).st_mode & 0o777, 0o600)
 
     def check_that_its_log_is_bounded(self, driver, limit=32768):
         connection = self.admin()

@@ -54,6 +54,7 @@ class LibvirtCase(Case):
 
 class Life(life.Steps, LibvirtCase):
     test_force = test_owned.Life.test_force_ends_it_at_once
+    test_firmware = test_owned.Life.test_without_a_kernel_the_firmware_boots_the_first_disk
     test_it_ends_with_the_caller = test_owned.Life.test_it_ends_with_the_caller
     test_kvm_is_not_replaced_by_emulation = test_owned.Probe.test_kvm_is_not_replaced_by_emulation
 

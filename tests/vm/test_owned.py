@@ -19,6 +19,9 @@ class Life(life.Steps, Case):
         self.check_that_it_answers(driver, disks)
         self.check_that_it_is_destroyed(driver)
 
+    def test_without_a_kernel_the_firmware_boots_the_first_disk(self):
+        self.check_that_it_boots_a_disk_by_firmware(Driver(self))
+
     def test_power_off_by_the_guest_is_an_orderly_end(self):
         driver = Driver(self)
         self.start(driver)

@@ -3,15 +3,10 @@
 
 #include "host/appliance/image-set.h"
 
-#define SP_MANIFEST "manifest"
-
 /* The names of the parts' files, in the order of SpImageSet. */
 typedef enum { SP_PART_KERNEL, SP_PART_INITRD, SP_PART_ROOT, SP_N_PARTS } SpPart;
 extern const char *const sp_part_names[SP_N_PARTS];
 SpImagePart *sp_image_set_part (SpImageSet *set, SpPart part);
-
-/* The SHA-256, in hex, and the size of the file @path. */
-gboolean sp_image_hash (const char *path, char **ret_sha256, guint64 *ret_size, GError **error);
 
 /* Write the manifest of the three files in @dir. */
 gboolean sp_manifest_write (const char *dir, const char *release, GError **error);

@@ -7,15 +7,7 @@
  */
 #pragma once
 
-#include <gio/gio.h>
-
-#define SP_IMAGES "images"
-
-typedef struct {
-  char *path;
-  char *sha256; /* hex */
-  guint64 size;
-} SpImagePart;
+#include "host/appliance/image-folder.h"
 
 typedef struct {
   char *dir;
@@ -37,13 +29,6 @@ SpImageSet *sp_image_set_find (const char *state, const char *id, GError **error
 SpImageSet *sp_image_set_import (const SpImageSet *set, const char *state, GError **error);
 /* Copy into the folder @to, which must not be there or be empty. */
 gboolean sp_image_set_export (const SpImageSet *set, const char *to, GError **error);
-
-/* Remove the files of an image from @dir, and @dir; what is not there is removed. */
-void sp_image_set_discard (const char *dir);
-/* The image @id of this host, which nobody uses: gone under its name at once. */
-gboolean sp_image_set_remove (const char *state, const char *id, GError **error);
-/* The ids of all images below @state. */
-char **sp_image_set_list (const char *state);
 
 /* Build one into the new folder @to: runs the recipe (core/guest).  @kernel NULL: the newest of /boot.
  * The same packages give the same bytes. */

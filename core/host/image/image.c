@@ -155,3 +155,13 @@ sp_image_check (int fd, const SpImageLimits *limits, GError **error)
     return NULL;
   return g_steal_pointer (&scan.findings);
 }
+
+GPtrArray *
+sp_image_check_header (int fd, const SpImageLimits *limits, GError **error)
+{
+  g_auto (SpImageScan) scan = { 0 };
+
+  if (!sp_image_scan_init (&scan, fd, limits, error) || !sp_image_scan_header (&scan, error))
+    return NULL;
+  return g_steal_pointer (&scan.findings);
+}

@@ -31,6 +31,10 @@ void sp_image_finding_free (SpImageFinding *finding);
  * good.  NULL with @error only where the file can't be read. */
 GPtrArray *sp_image_check (int fd, const SpImageLimits *limits, GError **error);
 
+/* The same for the header and its extensions only: whether it is a disk that names no other file.  For one
+ * that is trusted by its checksum, and may have clusters that are compressed. */
+GPtrArray *sp_image_check_header (int fd, const SpImageLimits *limits, GError **error);
+
 /* ---- reading one that has no finding --------------------------------------------------------------- */
 
 typedef struct _SpImage SpImage;

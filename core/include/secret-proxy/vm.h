@@ -69,7 +69,8 @@ typedef enum {
 typedef struct {
   const char *path; /* absolute */
   const char *name; /* at most 20 characters: the serial number by which the guest finds it */
-  guint32 format;   /* SpVmFormat; never guessed */
+  guint32
+      format; /* SpVmFormat; never guessed.  Of an OWNED machine's qcow2 no other file is opened */
   guint32 read_only;
 } SpVmDisk;
 
@@ -84,7 +85,8 @@ typedef struct {
   const char *id;   /* a UUID */
   const char *name; /* for people: of the process, of the domain */
   guint32 role;     /* SpVmRole */
-  /* Direct boot: absolute paths, and the command line as it is. */
+  /* Direct boot: absolute paths, and the command line as it is.  All NULL: the firmware boots the first
+   * disk, and nothing else. */
   const char *kernel, *initrd, *cmdline;
   const SpVmDisk *disks;
   gsize n_disks;

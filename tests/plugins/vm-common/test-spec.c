@@ -75,6 +75,22 @@ test_roles (void)
 }
 
 static void
+test_something_must_boot (void)
+{
+  g_autoptr (GError) error = NULL;
+  SpVmSpec spec = usual_spec (SP_VM_OWNED);
+
+  spec.kernel = spec.initrd = spec.cmdline = NULL;
+  g_assert_true (sp_qemu_spec_check (&spec, &error));
+  g_assert_no_error (error);
+  spec.n_disks = 0;
+  assert_refused (&spec, "neither a kernel nor a disk");
+  spec = usual_spec (SP_VM_OWNED);
+  spec.kernel = NULL;
+  assert_refused (&spec, "needs a kernel");
+}
+
+static void
 test_sizes (void)
 {
   SpVmSpec spec = usual_spec (SP_VM_OWNED);
@@ -132,6 +148,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vm-common/spec/names-with-a-meaning-are-refused",
                    test_names_with_a_meaning_are_refused);
   g_test_add_func ("/vm-common/spec/roles", test_roles);
+  g_test_add_func ("/vm-common/spec/something-must-boot", test_something_must_boot);
   g_test_add_func ("/vm-common/spec/sizes", test_sizes);
   g_test_add_func ("/vm-common/spec/a-copy-is-equal-and-its-own", test_a_copy_is_equal_and_its_own);
   g_test_add_func ("/vm-common/spec/a-shorter-one-reads-as-unset",

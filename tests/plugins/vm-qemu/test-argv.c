@@ -144,6 +144,26 @@ test_without_a_kernel_the_first_disk_boots (void)
   assert_lacks (&spec, "-append");
 }
 
+/* And it is a descriptor as any other disk, which the guest may write to. */
+static void
+test_an_owned_machine_boots_from_a_disk_of_the_hosts (void)
+{
+  static const SpVmDisk system = { "/v/system.qcow2", "system", SP_VM_QCOW2, FALSE };
+  SpVmSpec spec = usual_spec (SP_VM_OWNED);
+
+  spec.kernel = spec.initrd = spec.cmdline = NULL;
+  spec.disks = &system;
+  spec.n_disks = 1;
+  assert_has (
+      &spec, SP_VM_EMULATED,
+      "-blockdev\n{\"driver\":\"qcow2\",\"node-name\":\"disk0\",\"read-only\":false,\"backing\":"
+      "null,\"file\":{\"driver\":\"file\",\"filename\":\"/dev/fdset/0\",\"read-only\":false}}\n"
+      "-device\nvirtio-blk-pci,drive=disk0,serial=system,bootindex=1");
+  assert_has (&spec, SP_VM_EMULATED, "-boot\nstrict=on");
+  assert_lacks (&spec, "-kernel");
+  assert_lacks (&spec, "/v/");
+}
+
 static void
 test_tap (void)
 {
@@ -179,6 +199,8 @@ main (int argc, char **argv)
   g_test_add_func ("/vm-qemu/argv/paths-are-quoted", test_paths_are_quoted);
   g_test_add_func ("/vm-qemu/argv/without-a-kernel-the-first-disk-boots",
                    test_without_a_kernel_the_first_disk_boots);
+  g_test_add_func ("/vm-qemu/argv/an-owned-machine-boots-from-a-disk-of-the-hosts",
+                   test_an_owned_machine_boots_from_a_disk_of_the_hosts);
   g_test_add_func ("/vm-qemu/argv/tap", test_tap);
   g_test_add_func ("/vm-qemu/argv/without-an-admin-socket-there-is-no-port",
                    test_without_an_admin_socket_there_is_no_port);

@@ -1,0 +1,179 @@
+/* cloud-image.c - cloud-image.h: open, find, copy
+ *
+ * What must stay true: nothing is used of an image before all of its bytes were hashed and compared.
+ */
+#include "host/cloud/cloud-image.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/problem.h"
+
+#define FORMAT 1
+#define KIND "cloud"
+
+const char *const sp_cloud_template_names[SP_CLOUD_N_TEMPLATES] = {
+  [SP_CLOUD_META_DATA] = "meta-data",
+  [SP_CLOUD_NETWORK_CONFIG] = "network-config",
+  [SP_CLOUD_USER_DATA] = "user-data",
+};
+
+void
+sp_cloud_image_free (SpCloudImage *image)
+{
+  if (image == NULL)
+    return;
+  sp_image_part_clear (&image->base);
+  sp_image_part_clear (&image->bundle);
+  for (guint i = 0; i < SP_CLOUD_N_TEMPLATES; i++)
+    sp_image_part_clear (&image->templates[i]);
+  g_free (image->dir);
+  g_free (image->id);
+  g_free (image->version);
+  g_free (image->name);
+  g_free (image->url);
+  g_free (image->sha512);
+  g_free (image->bundle_id);
+  g_free (image);
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------- */
+
+static JsonObject *
+child_of (JsonObject *object, const char *name)
+{
+  JsonNode *node = object ? json_object_get_member (object, name) : NULL;
+
+  return node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+}
+
+/* A string that must be there. */
+static gboolean
+take (JsonObject *object, const char *name, char **ret_value, GError **error)
+{
+  const char *value = NULL;
+
+  if (object == NULL || !sp_json_get_string (object, name, &value, NULL) || value == NULL) {
+    sp_problem_set_invalid (error, name, "its manifest has no '%s'", name);
+    return FALSE;
+  }
+  *ret_value = g_strdup (value);
+  return TRUE;
+}
+
+static gboolean
+take_words (SpCloudImage *image, JsonObject *manifest, GError **error)
+{
+  JsonObject *base = child_of (manifest, "base");
+  const char *url = NULL;
+
+  if (!take (base, "name", &image->name, error) || !take (base, "sha512", &image->sha512, error) ||
+      !take (child_of (manifest, "bundle"), "id", &image->bundle_id, error) ||
+      !take (manifest, "version", &image->version, error))
+    return FALSE;
+  if (json_object_has_member (base, "url") && !json_object_get_null_member (base, "url") &&
+      !sp_json_get_string (base, "url", &url, error))
+    return FALSE;
+  image->url = g_strdup (url);
+  return TRUE;
+}
+
+static gboolean
+check_parts (SpCloudImage *image, JsonObject *manifest, GError **error)
+{
+  JsonObject *templates = child_of (manifest, "templates");
+
+  for (guint i = 0; i < SP_CLOUD_N_TEMPLATES; i++)
+    if (!sp_image_part_check (&image->templates[i], image->dir, sp_cloud_template_names[i],
+                              child_of (templates, sp_cloud_template_names[i]), error))
+      return FALSE;
+  return sp_image_part_check (&image->bundle, image->dir, SP_CLOUD_BUNDLE,
+                              child_of (manifest, "bundle"), error) &&
+         sp_image_part_check (&image->base, image->dir, SP_CLOUD_BASE, child_of (manifest, "base"),
+                              error);
+}
+
+static gboolean
+read_manifest (SpCloudImage *image, const char *text, gsize length, GError **error)
+{
+  static const char *const allowed[] = { "base",      "bundle",  "format", "kind",
+                                         "templates", "version", NULL };
+  g_autoptr (JsonObject) manifest = sp_json_parse_object (text, length, allowed, error);
+  gint64 format = 0;
+
+  if (manifest == NULL || !sp_json_get_int (manifest, "format", &format, error))
+    return FALSE;
+  if (format != FORMAT)
+    return sp_image_damaged (error, SP_MANIFEST, "is of another release");
+  return take_words (image, manifest, error) && check_parts (image, manifest, error);
+}
+
+static gboolean
+check_kind (const char *dir, GError **error)
+{
+  SpImageKind kind;
+
+  if (!sp_image_folder_kind (dir, &kind, error))
+    return FALSE;
+  if (kind == SP_IMAGE_CLOUD)
+    return TRUE;
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
+               "the image in %s is an appliance: a cloud image is needed here", dir);
+  return FALSE;
+}
+
+SpCloudImage *
+sp_cloud_image_open (const char *dir, GError **error)
+{
+  g_autoptr (SpCloudImage) image = g_new0 (SpCloudImage, 1);
+  g_autofree char *text = NULL;
+  g_autoptr (GError) local = NULL;
+  gsize length = 0;
+
+  image->dir = g_canonicalize_filename (dir, NULL);
+  text = sp_image_manifest_read (dir, &length, &image->id, error);
+  if (text == NULL || !check_kind (dir, error))
+    return NULL;
+  if (read_manifest (image, text, length, &local))
+    return g_steal_pointer (&image);
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "the image in %s: %s", dir, local->message);
+  return NULL;
+}
+
+SpCloudImage *
+sp_cloud_image_find (const char *state, const char *id, GError **error)
+{
+  g_autofree char *dir = sp_image_folder_find (state, id, SP_IMAGE_CLOUD, error);
+  g_autoptr (SpCloudImage) image = dir ? sp_cloud_image_open (dir, error) : NULL;
+  g_autofree char *name = image ? g_path_get_basename (dir) : NULL;
+
+  if (image == NULL || g_str_equal (image->id, name))
+    return g_steal_pointer (&image);
+  sp_image_damaged (error, dir, "is another image than its name says");
+  return NULL;
+}
+
+/* ---- copying ------------------------------------------------------------------------------------------- */
+
+static char *
+open_for_id (const char *dir, GError **error)
+{
+  g_autoptr (SpCloudImage) image = sp_cloud_image_open (dir, error);
+
+  return image ? g_strdup (image->id) : NULL;
+}
+
+SpCloudImage *
+sp_cloud_image_import (const SpCloudImage *image, const char *state, GError **error)
+{
+  g_autofree char *dir =
+      sp_image_folder_import (image->dir, image->id, SP_IMAGE_CLOUD, open_for_id, state, error);
+
+  return dir ? sp_cloud_image_find (state, image->id, error) : NULL;
+}
+
+gboolean
+sp_cloud_image_export (const SpCloudImage *image, const char *to, GError **error)
+{
+  return sp_image_folder_export (image->dir, SP_IMAGE_CLOUD, to, error);
+}

@@ -1,0 +1,74 @@
+/* cloud-image.h - an image of the second kind: a vendor's disk with cloud-init, and the bundle for it
+ *
+ * A folder with `base.qcow2` (the vendor's bytes, as they were downloaded), `bundle.tar` (the programs, see
+ * appliance/bundle-build.h), the templates of the seed (`user-data`, `meta-data`, `network-config`; see
+ * seed.h) and `manifest`:
+ *
+ *      {"base":{"name","sha256","sha512","size","url"},"bundle":{"id","sha256","size"},"format":1,
+ *       "kind":"cloud","templates":{NAME:{"sha256","size"},…},"version"}
+ *
+ * "url" is null where it came from a file.  The id is the SHA-256 of the manifest, so it stands for every
+ * byte that the first boot of such a machine is made of.  It is kept, found, exported and removed as an
+ * appliance is (appliance/image-folder.h).
+ */
+#pragma once
+
+#include "host/appliance/image-folder.h"
+
+#define SP_CLOUD_BASE "base.qcow2"
+#define SP_CLOUD_BUNDLE "bundle.tar"
+
+typedef enum {
+  SP_CLOUD_META_DATA,
+  SP_CLOUD_NETWORK_CONFIG,
+  SP_CLOUD_USER_DATA,
+  SP_CLOUD_N_TEMPLATES
+} SpCloudTemplate;
+extern const char *const sp_cloud_template_names[SP_CLOUD_N_TEMPLATES];
+
+typedef struct {
+  char *dir;
+  char *id; /* hex */
+  char *version;
+  char *name, *url; /* of the base; url NULL: a file */
+  char *sha512;     /* of the base, hex */
+  char *bundle_id;  /* hex: of the bundle's manifest */
+  SpImagePart base, bundle;
+  SpImagePart templates[SP_CLOUD_N_TEMPLATES];
+} SpCloudImage;
+
+void sp_cloud_image_free (SpCloudImage *image);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpCloudImage, sp_cloud_image_free)
+
+/* As those of SpImageSet: every byte is hashed and compared. */
+SpCloudImage *sp_cloud_image_open (const char *dir, GError **error);
+SpCloudImage *sp_cloud_image_find (const char *state, const char *id, GError **error);
+SpCloudImage *sp_cloud_image_import (const SpCloudImage *image, const char *state, GError **error);
+gboolean sp_cloud_image_export (const SpCloudImage *image, const char *to, GError **error);
+
+typedef struct {
+  const char *base;      /* a qcow2 that needs no other file; it is copied */
+  const char *name;      /* of the base, for people */
+  const char *url;       /* where it came from; NULL: a file */
+  const char *sha512;    /* hex: the base must have it; NULL: whatever it has */
+  const char *bundle;    /* a folder of sp_bundle_build(); NULL: it is built */
+  const char *templates; /* a folder; what is not there is the built-in one; NULL: all are */
+} SpCloudParts;
+
+/* Into the new folder @to.  SP_PROBLEM_INTEGRITY: the base has another checksum, or is no disk that stands
+ * alone.  Blocks. */
+SpCloudImage *sp_cloud_image_make (const SpCloudParts *parts, const char *to, GError **error);
+
+/* What the machine boots from: a whole copy of the base at @path (new, 0600), grown to @size bytes, which
+ * may not be less than it has.  Blocks. */
+gboolean sp_cloud_image_make_system (const SpCloudImage *image, const char *path, guint64 size,
+                                     GError **error);
+
+/* The commands that do it, for those who want to see them; free with g_strfreev(). */
+char **sp_cloud_copy_command (const char *base, const char *path);
+char **sp_cloud_grow_command (const char *path, guint64 size);
+
+/* The text of the built-in template. */
+GBytes *sp_cloud_template_default (SpCloudTemplate which);
+/* The one in @folder, UTF-8 of at most 64 KiB; where there is none, or @folder is NULL: the built-in one. */
+GBytes *sp_cloud_template_read (const char *folder, SpCloudTemplate which, GError **error);

@@ -1,0 +1,215 @@
+/* test-cloud-image.c - cloud/cloud-image.h: what a cloud image is made of, and that nothing of it can be
+ * exchanged */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/problem.h"
+#include "cloud-fixture.h"
+#include "host/appliance/image-set.h"
+#include "host/image/image.h"
+
+typedef struct {
+  CloudFixture cloud;
+} Fixture;
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  cloud_fixture_set_up (&fixture->cloud);
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data)
+{
+  cloud_fixture_clear (&fixture->cloud);
+}
+
+static void
+test_made_and_opened (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SpCloudImage) made = cloud_fixture_make (&fixture->cloud);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SpCloudImage) opened = sp_cloud_image_open (fixture->cloud.image, &error);
+  g_autofree char *again = g_build_filename (fixture->cloud.dir, "again", NULL);
+  const SpCloudParts parts = cloud_fixture_parts (&fixture->cloud);
+  g_autoptr (SpCloudImage) second = sp_cloud_image_make (&parts, again, NULL);
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (opened->id, ==, made->id);
+  g_assert_cmpstr (opened->name, ==, "vendor");
+  g_assert_null (opened->url);
+  g_assert_cmpuint (strlen (opened->sha512), ==, 128);
+  /* The same parts are the same image. */
+  g_assert_cmpstr (second->id, ==, made->id);
+}
+
+static void
+test_changed_part_is_named (Fixture *fixture, gconstpointer data)
+{
+  static const char *const names[] = { "base.qcow2", "bundle.tar", "user-data", "meta-data",
+                                       "network-config" };
+  g_autoptr (SpCloudImage) made = cloud_fixture_make (&fixture->cloud);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
+    g_autofree char *path = g_build_filename (made->dir, names[i], NULL);
+    g_autofree char *kept = NULL;
+    g_autoptr (GError) error = NULL;
+    gsize length;
+
+    g_assert_true (g_file_get_contents (path, &kept, &length, NULL));
+    kept[length / 2] ^= 1;
+    g_assert_true (g_file_set_contents (path, kept, (gssize) length, NULL));
+    g_assert_null (sp_cloud_image_open (made->dir, &error));
+    g_assert_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY);
+    g_assert_nonnull (strstr (error->message, names[i]));
+    kept[length / 2] ^= 1;
+    g_assert_true (g_file_set_contents (path, kept, (gssize) length, NULL));
+  }
+  g_assert_nonnull (made);
+}
+
+static void
+test_wrong_checksum_leaves_nothing (Fixture *fixture, gconstpointer data)
+{
+  SpCloudParts parts = cloud_fixture_parts (&fixture->cloud);
+  g_autofree char *wrong = g_strnfill (128, 'a');
+  g_autoptr (GError) error = NULL;
+
+  parts.sha512 = wrong;
+  g_assert_null (sp_cloud_image_make (&parts, fixture->cloud.image, &error));
+  g_assert_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY);
+  g_assert_false (g_file_test (fixture->cloud.image, G_FILE_TEST_EXISTS));
+}
+
+/* A base that names another file would bring that file's content into the disk. */
+static void
+test_base_with_a_backing_file_is_refused (Fixture *fixture, gconstpointer data)
+{
+  SpCloudParts parts = cloud_fixture_parts (&fixture->cloud);
+  g_autofree char *overlay = g_build_filename (fixture->cloud.dir, "overlay.qcow2", NULL);
+  g_autoptr (GError) error = NULL;
+
+  CLOUD_RUN ("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", fixture->cloud.base,
+             overlay);
+  parts.base = overlay;
+  g_assert_null (sp_cloud_image_make (&parts, fixture->cloud.image, &error));
+  g_assert_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY);
+  g_assert_nonnull (strstr (error->message, "another file"));
+  g_assert_false (g_file_test (fixture->cloud.image, G_FILE_TEST_EXISTS));
+}
+
+static void
+test_compressed_base_becomes_a_plain_disk (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *raw = g_build_filename (fixture->cloud.dir, "raw", NULL);
+  g_autofree char *path = g_build_filename (fixture->cloud.dir, "system.qcow2", NULL);
+  g_autofree char *content = g_strnfill (1 << 20, 'x');
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SpCloudImage) made = NULL;
+  g_autoptr (GPtrArray) findings = NULL;
+  g_autoptr (GMappedFile) file = NULL;
+  struct stat st;
+  int fd;
+
+  cloud_write (fixture->cloud.dir, "raw", content);
+  CLOUD_RUN ("qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", raw, fixture->cloud.base);
+  made = cloud_fixture_make (&fixture->cloud);
+  g_assert_true (sp_cloud_image_make_system (made, path, 64u << 20, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (g_stat (path, &st), ==, 0);
+  g_assert_cmpint (st.st_mode & 0777, ==, 0600);
+  fd = g_open (path, O_RDONLY, 0);
+  findings = sp_image_check (fd, &sp_image_default_limits, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (findings->len, ==, 0);
+  {
+    g_autoptr (SpImage) disk = sp_image_open (fd, &sp_image_default_limits, &error);
+    char last;
+
+    g_assert_cmpuint (sp_image_size (disk), ==, 64u << 20);
+    g_assert_true (sp_image_read (disk, (1 << 20) - 1, &last, 1, &error));
+    g_assert_cmpint (last, ==, 'x');
+  }
+  g_assert_true (g_close (fd, NULL));
+}
+
+static void
+test_disk_never_shrinks (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SpCloudImage) made = cloud_fixture_make (&fixture->cloud);
+  g_autofree char *path = g_build_filename (fixture->cloud.dir, "system.qcow2", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (sp_cloud_image_make_system (made, path, 1u << 20, &error));
+  g_assert_nonnull (error);
+  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+}
+
+/* Both kinds lie side by side; the newest of one is never the other. */
+static void
+test_kinds_are_kept_apart (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SpCloudImage) made = cloud_fixture_make (&fixture->cloud);
+  g_autofree char *state = g_build_filename (fixture->cloud.dir, "state", NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SpCloudImage) kept = sp_cloud_image_import (made, state, &error);
+  g_autoptr (SpCloudImage) newest = sp_cloud_image_find (state, NULL, &error);
+  g_auto (GStrv) ids = sp_image_set_list (state);
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (newest->id, ==, made->id);
+  g_assert_cmpstr (ids[0], ==, made->id);
+  g_assert_null (sp_image_set_find (state, NULL, &error));
+  g_assert_error (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND);
+  g_clear_error (&error);
+  g_assert_null (sp_image_set_find (state, made->id, &error));
+  g_assert_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT);
+  g_assert_true (sp_image_set_remove (state, made->id, NULL));
+  g_assert_null (sp_cloud_image_find (state, NULL, NULL));
+  g_assert_nonnull (kept);
+}
+
+static void
+test_own_templates (Fixture *fixture, gconstpointer data)
+{
+  SpCloudParts parts = cloud_fixture_parts (&fixture->cloud);
+  g_autoptr (SpCloudImage) image = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL;
+  g_autoptr (GBytes) built_in = sp_cloud_template_default (SP_CLOUD_META_DATA);
+
+  cloud_write (fixture->cloud.dir, "user-data", "#cloud-config\nhostname: @hostname@\n");
+  parts.templates = fixture->cloud.dir;
+  image = sp_cloud_image_make (&parts, fixture->cloud.image, &error);
+  g_assert_no_error (error);
+  g_assert_true (
+      g_file_get_contents (image->templates[SP_CLOUD_USER_DATA].path, &text, NULL, NULL));
+  g_assert_cmpstr (text, ==, "#cloud-config\nhostname: @hostname@\n");
+  g_assert_cmpuint (image->templates[SP_CLOUD_META_DATA].size, ==, g_bytes_get_size (built_in));
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct {
+    const char *path;
+    void (*run) (Fixture *, gconstpointer);
+  } tests[] = {
+    { "/cloud-image/the-same-parts-are-the-same-image", test_made_and_opened },
+    { "/cloud-image/a-changed-part-is-named", test_changed_part_is_named },
+    { "/cloud-image/a-wrong-checksum-leaves-nothing", test_wrong_checksum_leaves_nothing },
+    { "/cloud-image/a-base-with-a-backing-file-is-refused",
+      test_base_with_a_backing_file_is_refused },
+    { "/cloud-image/a-compressed-base-becomes-a-plain-disk",
+      test_compressed_base_becomes_a_plain_disk },
+    { "/cloud-image/a-disk-never-shrinks", test_disk_never_shrinks },
+    { "/cloud-image/kinds-are-kept-apart", test_kinds_are_kept_apart },
+    { "/cloud-image/an-administrators-templates-come-first", test_own_templates },
+  };
+
+  g_test_init (&argc, &argv, NULL);
+  for (gsize i = 0; i < G_N_ELEMENTS (tests); i++)
+    g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].run, tear_down);
+  return g_test_run ();
+}
