@@ -108,7 +108,6 @@ test_compressed_base_becomes_a_plain_disk (Fixture *fixture, gconstpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (SpCloudImage) made = NULL;
   g_autoptr (GPtrArray) findings = NULL;
-  g_autoptr (GMappedFile) file = NULL;
   struct stat st;
   int fd;
 

@@ -15,6 +15,8 @@ AGENT = (
     ("Test HTTP API works", "HTTP API tested", "unowned"),
     ("Signal ready for takeover", "ready for takeover", "READY_FOR_TAKEOVER"),
 )
+# With a cloud image one of them has another answer.
+CLOUD_AGENT = tuple((point, name, "seed.iso" if name == "cloud-init config" else words) for point, name, words in AGENT)
 HOST = (
     ("Receive takeover signal", "signal received", ""),
     ("Connect to monitor socket", "monitor connected", ""),
