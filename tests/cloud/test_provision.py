@@ -95,6 +95,12 @@ class Failing(unittest.TestCase):
         for name in ("bundle", "guest"):
             shutil.copytree(os.path.join(BIN, name), world.path("core", name))
         world.bring_image()
+        # As a run that was killed leaves it.
+        os.makedirs(os.path.join(world.staging, "image.new"))
+        for name in ("disk.qcow2", "image.new/base.qcow2"):
+            with open(os.path.join(world.staging, name), "wb") as file:
+                file.write(b"half")
+        subprocess.run(["chown", "-R", str(world.user), world.staging], check=True)
         base = os.path.join(world.agent_image, "vendor.qcow2")
         os.rename(os.path.join(world.agent_image, "base.qcow2"), base)
         words = [base if word == world.agent_image else word for word in world.provision_words("--boot-timeout", "1s")]

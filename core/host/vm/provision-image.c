@@ -105,11 +105,14 @@ open_cloud (Provision *provision, char **ret_message, GError **error)
   return TRUE;
 }
 
+/* In the place of what a run that was killed has left. */
 static gboolean
 make_cloud_disk (Provision *provision, GError **error)
 {
-  return sp_cloud_image_make_system (provision->cloud, provision->paths[SP_SOURCE_DISK],
-                                     provision->settings->disk_size, error);
+  const char *path = provision->paths[SP_SOURCE_DISK];
+
+  (void) g_unlink (path);
+  return sp_cloud_image_make_system (provision->cloud, path, provision->settings->disk_size, error);
 }
 
 static gboolean
