@@ -76,6 +76,10 @@ static const SpCliOption provision_options[] = {
   { "vm", "PLUGIN", FALSE, "the vm plugin that runs it" },
   { "boot-timeout", "TIME", FALSE, "how long it may take until the vault answers; 4m" },
 };
+static const SpCliOption image_audit_options[] = {
+  { "base", "FILE|DIR|ID", FALSE, "a qcow2, or a cloud image: its folder, or its id on this host" },
+  { "accept", "DIGEST,…", FALSE, "findings that are known and no surprise" },
+};
 static const SpCliOption update_options[] = {
   { "image", "ID", FALSE, "which image; the newest of this host where it is not given" },
   { "older", NULL, FALSE, "also one of an older version than the vault has had" },
@@ -338,6 +342,13 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 2,
     .max_args = 2,
     .run = sp_cli_notify_answer },
+  { .name = "image audit",
+    .args = "DISK --base FILE|DIR|ID [--accept DIGEST,…]",
+    .help = "compare all on a disk with the image that it was made of",
+    SP_CLI_OPTIONS (image_audit_options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_image_audit },
   { .name = "image check",
     .args = "FILE",
     .help = "check a qcow2 image as a takeover does",

@@ -69,6 +69,8 @@ WAIVERS = {
         "the tool that writes the image format",
     ("core/host/cloud/cloud-make.c", "plugin-name", 'DISK_PACKAGE "qemu-utils"'):
         "the package of that tool",
+    ("core/host/audit/room.c", "plugin-name", '#define DISK_TOOL "'):
+        "the tool that reads and writes the image format",
     ("core/host/image/tool.c", "plugin-name", 'TOOL "qemu-img"'):
         "the tool of that name, which belongs to the image format and not to a plugin",
     ("core/base/config-vault.c", "plugin-name", '.fallback = "sqlite"'):
