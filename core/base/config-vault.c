@@ -41,6 +41,10 @@ static const SpOption vault_options[] = {
     .choices = "exact|rebuilt|audited",
     .fallback = "exact",
     .help = "how a takeover comes to trust what boots" },
+  { .key = "image",
+    .type = SP_OPTION_STRING,
+    .help = "the id of the image that a new vault is made of; not given: for trust = exact what "
+            "the agent names, else the newest of its kind" },
   { .key = "allow-emulation",
     .type = SP_OPTION_BOOL,
     .fallback = "no",
@@ -192,6 +196,7 @@ sp_config_take_vault (SpConfigCheck *check, const SpConfigSection *section)
   vault->tls_required = g_strcmp0 (text_of (check, values, "tls"), "optional") != 0;
   vault->tls_given = sp_config_section_value (section, "tls") != NULL;
   vault->trust = text_of (check, values, "trust");
+  vault->image = text_of (check, values, "image");
   vault->allow_emulation = number_of (values, "allow-emulation") != 0;
   vault->master_key = text_of (check, values, "master-key");
   take_master_key (check, section, vault);

@@ -115,6 +115,7 @@ int sp_cli_vm_run (SpCli *cli, GError **error);
 int sp_cli_vm_start (SpCli *cli, GError **error);
 int sp_cli_vm_stop (SpCli *cli, GError **error);
 int sp_cli_vm_status (SpCli *cli, GError **error);
+int sp_cli_vm_ssh (SpCli *cli, GError **error);
 int sp_cli_vm_log (SpCli *cli, GError **error);
 int sp_cli_vm_update (SpCli *cli, GError **error);
 int sp_cli_vm_rollback (SpCli *cli, GError **error);

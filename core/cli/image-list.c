@@ -1,4 +1,4 @@
-/* image-list.c - `secret-proxy image list` and `image rm`: the appliances of this host, and who needs them */
+/* image-list.c - `secret-proxy image list` and `image rm`: the images of this host, and who needs them */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -7,14 +7,13 @@
 #include "cli/output.h"
 #include "cli/prompt.h"
 #include "host/appliance/image-set.h"
+#include "host/cloud/cloud-image.h"
 #include "host/vm/image-use.h"
 
 static const SpColumn columns[] = {
-  { "image", "image", SP_COLUMN_TEXT },
-  { "version", "version", SP_COLUMN_TEXT },
-  { "kernel release", "release", SP_COLUMN_TEXT },
-  { "made", "made_at", SP_COLUMN_TIME },
-  { "used by", "used_by", SP_COLUMN_LIST },
+  { "image", "image", SP_COLUMN_TEXT },     { "kind", "kind", SP_COLUMN_TEXT },
+  { "version", "version", SP_COLUMN_TEXT }, { "made of", "release", SP_COLUMN_TEXT },
+  { "made", "made_at", SP_COLUMN_TIME },    { "used by", "used_by", SP_COLUMN_LIST },
   { "why not", "why", SP_COLUMN_TEXT },
 };
 
@@ -41,19 +40,43 @@ array_of (const GPtrArray *words)
   return array;
 }
 
+static void
+set_words (JsonObject *object, const char *kind, const char *version, const char *made_of)
+{
+  json_object_set_string_member (object, "kind", kind);
+  json_object_set_string_member (object, "version", version);
+  json_object_set_string_member (object, "release", made_of);
+}
+
 /* Hashed whole, as before each use. */
+static void
+describe (JsonObject *object, const char *state, const char *id, GError **error)
+{
+  g_autofree char *dir = g_build_filename (state, SP_IMAGES, id, NULL);
+  g_autoptr (SpCloudImage) cloud = NULL;
+  g_autoptr (SpImageSet) set = NULL;
+  SpImageKind kind;
+
+  if (!sp_image_folder_kind (dir, &kind, error))
+    return;
+  if (kind == SP_IMAGE_CLOUD)
+    cloud = sp_cloud_image_find (state, id, error);
+  else
+    set = sp_image_set_find (state, id, error);
+  if (cloud != NULL)
+    set_words (object, "cloud", cloud->version, cloud->name);
+  else if (set != NULL)
+    set_words (object, "appliance", set->version, set->made_of);
+}
+
 static JsonObject *
 object_of (const char *state, const char *id, const GPtrArray *words)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (SpImageSet) set = sp_image_set_find (state, id, &error);
   JsonObject *object = json_object_new ();
 
   json_object_set_string_member (object, "image", id);
-  if (set != NULL) {
-    json_object_set_string_member (object, "version", set->version);
-    json_object_set_string_member (object, "release", set->made_of);
-  }
+  describe (object, state, id, &error);
   set_time (object, state, id);
   json_object_set_array_member (object, "used_by", array_of (words));
   if (error != NULL)

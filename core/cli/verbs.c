@@ -69,12 +69,18 @@ static const SpCliOption create_options[] = {
 };
 static const SpCliOption provision_options[] = {
   { "staging", "DIR", FALSE, "the folder that the host takes the vault from" },
-  { "image", "DIR", FALSE, "the image, as 'image export' wrote it" },
+  { "image", "WHAT", FALSE,
+    "a folder of 'image export'; or alpine, debian, a qcow2 file, an address" },
+  { "sha512", "HEX", FALSE, "the checksum that such a file must have; an address needs one" },
+  { "templates", "DIR", FALSE,
+    "user-data, meta-data, network-config in the place of the built-in" },
   { "port", "N", FALSE, "where the vault listens on this machine; 3737" },
-  { "memory", "SIZE", FALSE, "of the machine; 128M" },
-  { "disk", "SIZE", FALSE, "of its disk; 256M" },
+  { "ssh-port", "N", FALSE, "where a cloud image's SSH listens on this machine, for setting up" },
+  { "memory", "SIZE", FALSE, "of the machine; 128M, of a cloud image 256M" },
+  { "disk", "SIZE", FALSE, "of its disk; 256M, of a cloud image 10G" },
   { "vm", "PLUGIN", FALSE, "the vm plugin that runs it" },
-  { "boot-timeout", "TIME", FALSE, "how long it may take until the vault answers; 4m" },
+  { "boot-timeout", "TIME", FALSE, "how long it may take until the vault answers; 4m, or 15m" },
+  { "dry-run", NULL, FALSE, "only show what would be fetched, written and started" },
 };
 static const SpCliOption image_audit_options[] = {
   { "base", "FILE|DIR|ID", FALSE, "a qcow2, or a cloud image: its folder, or its id on this host" },
@@ -114,6 +120,11 @@ static const SpCliOption build_options[] = {
   { "kernel", "FILE", FALSE, "which kernel; the newest of /boot where it is not given" },
   { "bundle", "DIR", FALSE, "instead: the programs with all that they need, for other machines" },
   { "oci", "FILE", FALSE, "instead: an OCI image of that, as a tar" },
+  { "cloud", "WHAT", FALSE,
+    "instead: a cloud image of alpine, debian, a qcow2 file or an address" },
+  { "sha512", "HEX", FALSE, "the checksum that it must have; an address needs one" },
+  { "templates", "DIR", FALSE,
+    "user-data, meta-data, network-config in the place of the built-in" },
 };
 static const SpCliOption export_options[] = {
   { "image", "ID|DIR", FALSE, "which image; the newest of this host where it is not given" },
@@ -121,6 +132,10 @@ static const SpCliOption export_options[] = {
 
 static const SpCliOption plugin_check_options[] = {
   { "live", NULL, FALSE, "use the service behind it, or start a machine" },
+};
+
+static const SpCliOption maintenance_options[] = {
+  { "maintenance", NULL, FALSE, "with a way in by SSH, for the vault of a cloud image" },
 };
 
 #define MANY G_MAXUINT
@@ -137,8 +152,9 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = 1,
     .run = sp_cli_local },
   { .name = "image build",
-    .args = "[--output DIR] [--kernel FILE] | --bundle DIR | --oci FILE",
-    .help = "build the appliance that vault VMs boot, a bundle or an OCI image",
+    .args = "[--output DIR] [--kernel FILE | --cloud WHAT [--sha512 HEX] [--templates DIR]] | "
+            "--bundle DIR | --oci FILE",
+    .help = "build an image that vault VMs boot, a bundle or an OCI image",
     SP_CLI_OPTIONS (build_options),
     .run = sp_cli_image_build },
   { .name = "image measure",
@@ -170,8 +186,8 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = 1,
     .run = sp_cli_image_rm },
   { .name = "provision",
-    .args = "--staging DIR --image DIR [--port N] [--memory SIZE] [--disk SIZE] [--vm PLUGIN] "
-            "[--boot-timeout TIME]",
+    .args = "--staging DIR --image WHAT [--sha512 HEX] [--templates DIR] [--port N] [--ssh-port N] "
+            "[--memory SIZE] [--disk SIZE] [--vm PLUGIN] [--boot-timeout TIME] [--dry-run]",
     .help = "build a vault VM for the host to take over (the agent's part)",
     SP_CLI_OPTIONS (provision_options),
     .run = sp_cli_provision },
@@ -189,8 +205,18 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 1,
     .max_args = 1,
     .run = sp_cli_create },
-  VM_VERB ("run", "run a vault's machine in the foreground", sp_cli_vm_run),
-  VM_VERB ("start", "start a vault's machine and wait until it is unlocked", sp_cli_vm_start),
+  { .name = "vm run",
+    .args = "[VAULT] [--maintenance]",
+    .help = "run a vault's machine in the foreground",
+    SP_CLI_OPTIONS (maintenance_options),
+    .max_args = 1,
+    .run = sp_cli_vm_run },
+  { .name = "vm start",
+    .args = "[VAULT] [--maintenance]",
+    .help = "start a vault's machine and wait until it is unlocked",
+    SP_CLI_OPTIONS (maintenance_options),
+    .max_args = 1,
+    .run = sp_cli_vm_start },
   VM_VERB ("stop", "stop a vault's machine in good order", sp_cli_vm_stop),
   VM_VERB ("status", "show how a vault's machine is", sp_cli_vm_status),
   { .name = "vm update",
@@ -205,6 +231,11 @@ const SpCliVerb sp_cli_verbs[] = {
     SP_CLI_OPTIONS (rollback_options),
     .max_args = 1,
     .run = sp_cli_vm_rollback },
+  { .name = "vm ssh",
+    .args = "[VAULT] [-- COMMAND [ARGUMENT…]]",
+    .help = "log in to a vault's machine that was started with --maintenance",
+    .max_args = MANY,
+    .run = sp_cli_vm_ssh },
   { .name = "vm log",
     .args = "[VAULT] [--host]",
     .help = "show what the machine wrote to its console",

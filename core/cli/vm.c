@@ -27,8 +27,11 @@ sp_cli_vm_options (SpCli *cli, char **ret_folder)
 
   *ret_folder = cli->n_args > 0 && !is_path ? g_build_filename (state, cli->args[0], NULL)
                                             : sp_vault_folder (cli);
-  return (SpVmRunOptions){ *ret_folder, sp_cli_get (cli, "config"), name,
-                           sp_cli_get (cli, "plugin-dir"), 0 };
+  return (SpVmRunOptions){ .dir = *ret_folder,
+                           .config = sp_cli_get (cli, "config"),
+                           .vault = name,
+                           .plugin_dir = sp_cli_get (cli, "plugin-dir"),
+                           .maintenance = sp_cli_has (cli, "maintenance") };
 }
 
 /* Whether @name is in @folder. */
@@ -169,6 +172,7 @@ sp_cli_vm_status (SpCli *cli, GError **error)
     { "unlocked", "unlocked", SP_COLUMN_TEXT },
     { "acceleration", "acceleration", SP_COLUMN_TEXT },
     { "trust", "trust", SP_COLUMN_TEXT },
+    { "maintenance, SSH at", "ssh", SP_COLUMN_TEXT },
     { "image", "image", SP_COLUMN_TEXT },
     { "image of before", "previous_image", SP_COLUMN_TEXT },
     { "way back", "rollback", SP_COLUMN_TEXT },

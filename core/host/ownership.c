@@ -114,6 +114,8 @@ sp_ownership_statement (const SpHostKeys *keys, const SpOwnership *ownership)
   append_member (text, "acceleration", ownership->acceleration);
   append_member (text, "approvers", ownership->approvers);
   append_member (text, "host_key", keys->host_public);
+  if (ownership->maintenance)
+    g_string_append (text, ",\"maintenance\":true");
   if (ownership->measurement != NULL)
     append_measurement (text, ownership->measurement);
   append_member (text, "taken_at", keys->taken_at);

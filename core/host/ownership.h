@@ -6,6 +6,7 @@
  *      acceleration  what the vault VM runs on; "none" where there is no VM
  *      approvers     sha256, hex, of [{"ids":{NOTIFIER:ID,…},"name":NAME},…], sorted likewise
  *      host_key      Ed25519, base64: signs this
+ *      maintenance   true, where there is a way in by SSH; else it is not there
  *      measurement   of a vault VM: what boots, each a SHA-256 in hex, an object of strings
  *      taken_at      RFC 3339
  *      tls_pin       as curl's --pinnedpubkey
@@ -33,6 +34,7 @@ typedef struct {
   const char *trust, *acceleration;
   const char *approvers;   /* of sp_ownership_approvers() */
   JsonObject *measurement; /* of strings; NULL: none */
+  gboolean maintenance;
 } SpOwnership;
 
 /* The statement's text. */

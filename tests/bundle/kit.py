@@ -35,6 +35,12 @@ def build(option, to) -> dict:
     return json.loads(done.stdout)
 
 
+def source(name) -> str:
+    """The text of a file of core/bundle."""
+    with open(os.path.join(os.path.dirname(__file__), "..", "..", "core", "bundle", name), encoding="utf-8") as file:
+        return file.read()
+
+
 class Root:
     """The folder of such a machine; `bundle`: lies at its place already; `layer`: a tar that is all there is."""
 

@@ -166,7 +166,7 @@ class Install(Case):
         ask = ("/bin/wget", "-q", "-O", "-", "http://127.0.0.1:3737/health")
         answer = until(lambda: enter(keeper, *ask).stdout.decode(), "an answer", 20)
         self.assertIn("unowned", answer, machine.log())
-        self.assertEqual(read(machine.at("run/rc-update")), b"add secret-proxyd default\n")
+        self.assertEqual(read(machine.at("run/rc-update")), b"add secret-proxy-maintenance default\nadd secret-proxyd default\n")
         pid = int(read(machine.at("run/pid")))
         self.assertTrue(os.path.isdir(machine.at("run/secret-proxyd")))
         self.assert_runs(enter(keeper, "/bin/rc-service", "secret-proxyd", "stop"))
@@ -177,15 +177,18 @@ class Install(Case):
     def test_systemd_gets_the_unit(self):
         self.machine.write("bin/systemctl", '#!/bin/sh\necho "$*" >>/run/systemctl\n', 0o755)
         self.assert_runs(self.machine.run("/media/install"))
-        self.assertEqual(read(self.machine.at("run/systemctl")), b"enable secret-proxyd.service\n")
-        unit = self.machine.at("etc/systemd/system/secret-proxyd.service")
-        text = read(unit).decode().replace(PLACE, self.machine.at(PLACE))
+        self.assertEqual(read(self.machine.at("run/systemctl")), b"enable secret-proxy-maintenance.service\nenable secret-proxyd.service\n")
+        for name in ("secret-proxyd", "secret-proxy-maintenance"):
+            self.check_unit(name + ".service", name)
+
+    def check_unit(self, name, word):
+        text = read(self.machine.at("etc/systemd/system/" + name)).decode().replace(PLACE, self.machine.at(PLACE))
         self.assertIn("ExecStart=" + self.machine.at(PLACE), text)
-        checked = os.path.join(self.home, "secret-proxyd.service")
+        checked = os.path.join(self.home, name)
         with open(checked, "w", encoding="utf-8") as file:
             file.write(text)
         done = subprocess.run(["systemd-analyze", "verify", "--man=no", checked], capture_output=True, check=False)
-        complaints = [line for line in done.stderr.decode().splitlines() if "secret-proxyd" in line]
+        complaints = [line for line in done.stderr.decode().splitlines() if word in line]
         self.assertEqual((done.returncode, complaints), (0, []), done)
 
     def test_it_may_be_installed_again(self):

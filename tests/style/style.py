@@ -71,6 +71,8 @@ WAIVERS = {
         "the package of that tool",
     ("core/host/audit/room.c", "plugin-name", '#define DISK_TOOL "'):
         "the tool that reads and writes the image format",
+    ("core/host/vm/provision-image.c", "plugin-name", '"qemu-img", "qemu-utils"'):
+        "the tool that writes the image format, and its package",
     ("core/host/image/tool.c", "plugin-name", 'TOOL "qemu-img"'):
         "the tool of that name, which belongs to the image format and not to a plugin",
     ("core/base/config-vault.c", "plugin-name", '.fallback = "sqlite"'):

@@ -64,5 +64,11 @@ SpCloudImage *sp_cloud_image_make (const SpCloudParts *parts, const char *to, GE
 gboolean sp_cloud_image_make_system (const SpCloudImage *image, const char *path, guint64 size,
                                      GError **error);
 
+/* The commands that do it, for those who want to see them; free with g_strfreev(). */
+char **sp_cloud_copy_command (const char *base, const char *path);
+char **sp_cloud_grow_command (const char *path, guint64 size);
+
 /* The text of the built-in template. */
 GBytes *sp_cloud_template_default (SpCloudTemplate which);
+/* The one in @folder, UTF-8 of at most 64 KiB; where there is none, or @folder is NULL: the built-in one. */
+GBytes *sp_cloud_template_read (const char *folder, SpCloudTemplate which, GError **error);

@@ -156,8 +156,8 @@ sp_cloud_template_default (SpCloudTemplate which)
   return g_resource_lookup_data (sp_cloud_get_resource (), path, 0, NULL);
 }
 
-static GBytes *
-read_template (const char *folder, SpCloudTemplate which, GError **error)
+GBytes *
+sp_cloud_template_read (const char *folder, SpCloudTemplate which, GError **error)
 {
   g_autofree char *path =
       folder ? g_build_filename (folder, sp_cloud_template_names[which], NULL) : NULL;
@@ -181,7 +181,7 @@ put_templates (const SpCloudParts *parts, const char *dir, GError **error)
 {
   for (guint i = 0; i < SP_CLOUD_N_TEMPLATES; i++) {
     g_autofree char *path = g_build_filename (dir, sp_cloud_template_names[i], NULL);
-    g_autoptr (GBytes) text = read_template (parts->templates, i, error);
+    g_autoptr (GBytes) text = sp_cloud_template_read (parts->templates, i, error);
     gsize length = 0;
     const char *data = text ? g_bytes_get_data (text, &length) : NULL;
 
@@ -302,14 +302,36 @@ sp_cloud_image_make (const SpCloudParts *parts, const char *to, GError **error)
 /* ---- the disk ------------------------------------------------------------------------------------------------- */
 
 /* A copy of the tool's, so that what was compressed no longer is, and nothing depends on the base. */
+char **
+sp_cloud_copy_command (const char *base, const char *path)
+{
+  const char *const argv[] = { DISK_TOOL, "convert", "-f", FORMAT, "-O", FORMAT, base, path, NULL };
+
+  return g_strdupv ((char **) argv);
+}
+
+char **
+sp_cloud_grow_command (const char *path, guint64 size)
+{
+  g_autofree char *text = g_strdup_printf ("%" G_GUINT64_FORMAT, size);
+  const char *const argv[] = { DISK_TOOL, "resize", "-q", "-f", FORMAT, path, text, NULL };
+
+  return g_strdupv ((char **) argv);
+}
+
+static gboolean
+run (char **argv, GError **error)
+{
+  gboolean ok = sp_tool_run ((const char *const *) argv, DISK_PACKAGE, error);
+
+  g_strfreev (argv);
+  return ok;
+}
+
 gboolean
 sp_cloud_image_make_system (const SpCloudImage *image, const char *path, guint64 size,
                             GError **error)
 {
-  g_autofree char *text = g_strdup_printf ("%" G_GUINT64_FORMAT, size);
-  const char *const copy[] = { DISK_TOOL, "convert",        "-f", FORMAT, "-O",
-                               FORMAT,    image->base.path, path, NULL };
-  const char *const grow[] = { DISK_TOOL, "resize", "-q", "-f", FORMAT, path, text, NULL };
   int fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
   if (fd < 0) {
@@ -318,8 +340,8 @@ sp_cloud_image_make_system (const SpCloudImage *image, const char *path, guint64
     return FALSE;
   }
   (void) close (fd);
-  if (sp_tool_run (copy, DISK_PACKAGE, error) && sp_tool_run (grow, DISK_PACKAGE, error) &&
-      g_chmod (path, 0600) == 0)
+  if (run (sp_cloud_copy_command (image->base.path, path), error) &&
+      run (sp_cloud_grow_command (path, size), error) && g_chmod (path, 0600) == 0)
     return TRUE;
   (void) g_unlink (path);
   g_prefix_error (error, "cannot make a disk of %" G_GUINT64_FORMAT " MiB from %s: ", size >> 20,

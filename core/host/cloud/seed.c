@@ -267,13 +267,22 @@ make_private (const char *path, GError **error)
   return TRUE;
 }
 
-static gboolean
-write_cd (const char *dir, const char *path, GError **error)
+char **
+sp_cloud_seed_command (const char *dir, const char *path)
 {
   const char *const argv[] = { "genisoimage", "-quiet", "-output",       path, "-volid", LABEL,
                                "-joliet",     "-rock",  "-follow-links", dir,  NULL };
 
-  return make_private (path, error) && sp_tool_run (argv, "genisoimage", error);
+  return g_strdupv ((char **) argv);
+}
+
+static gboolean
+write_cd (const char *dir, const char *path, GError **error)
+{
+  g_auto (GStrv) argv = sp_cloud_seed_command (dir, path);
+
+  return make_private (path, error) &&
+         sp_tool_run ((const char *const *) argv, "genisoimage", error);
 }
 
 gboolean

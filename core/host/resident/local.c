@@ -100,7 +100,7 @@ choose_address (Local *local, const SpLocalOptions *options, GError **error)
 static gboolean
 prepare (Local *local, const SpLocalOptions *options, GError **error)
 {
-  const SpServiceClaim claim = { TRUST, ACCELERATION, NULL, NULL, 0 };
+  const SpServiceClaim claim = { .trust = TRUST, .acceleration = ACCELERATION };
 
   local->state = g_build_filename (sp_service_path (local->service), STATE, NULL);
   if (mkdirat (sp_service_folder (local->service), STATE, 0700) != 0 && errno != EEXIST) {

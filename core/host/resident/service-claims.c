@@ -12,7 +12,7 @@ sp_service_state (const SpService *service, const SpConfig *config, char **ret_s
 {
   g_autofree char *approvers = sp_ownership_approvers (sp_config_approvers (config));
   const SpOwnership ownership = { service->trust, service->acceleration, approvers,
-                                  service->measurement };
+                                  service->measurement, service->maintenance };
   g_autofree char *statement = sp_ownership_statement (service->keys, &ownership);
 
   *ret_signature = sp_ownership_sign (service->keys, statement, error);
@@ -32,6 +32,7 @@ sp_service_claim (SpService *service, const SpServiceClaim *claim, GError **erro
   g_free (service->image);
   service->image = g_strdup (claim->image);
   service->index = claim->index;
+  service->maintenance = claim->maintenance;
   g_clear_pointer (&service->measurement, json_object_unref);
   service->measurement = claim->measurement ? json_object_ref (claim->measurement) : NULL;
   g_clear_pointer (&service->statement, g_free);

@@ -30,6 +30,7 @@ struct _SpService {
   gpointer data;
   char *trust, *acceleration, *statement, *signature;
   JsonObject *measurement;
+  gboolean maintenance;
   char *image; /* as in the claim */
   guint index;
   char *url;

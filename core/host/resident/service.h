@@ -23,6 +23,7 @@ typedef struct {
   JsonObject *measurement; /* NULL: nothing is measured */
   const char *image;       /* what boots; NULL: it runs in no machine */
   guint index;             /* how often that was exchanged */
+  gboolean maintenance;    /* there is a way in by SSH */
 } SpServiceClaim;
 
 typedef struct {

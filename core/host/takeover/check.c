@@ -30,9 +30,15 @@ gboolean
 sp_takeover_check (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   SpTakeover *takeover = data;
-  int fd = openat (takeover->fd, SP_TAKEOVER_COPY, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   gboolean ok;
+  int fd;
 
+  if (takeover->cloud != NULL) {
+    *ret_skipped = TRUE;
+    *ret_message = g_strdup ("rebuilt: nothing of the agent's disk is opened");
+    return TRUE;
+  }
+  fd = openat (takeover->fd, SP_TAKEOVER_COPY, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_STORE, "cannot open %s/" SP_TAKEOVER_COPY ": %s",
                  takeover->folder, g_strerror (errno));

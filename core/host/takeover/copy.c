@@ -27,10 +27,17 @@ gboolean
 sp_takeover_copy (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   SpTakeover *takeover = data;
-  int fd = open_copy (takeover, error);
   struct stat st;
   gboolean ok;
+  int fd;
 
+  if (takeover->cloud != NULL) {
+    *ret_skipped = TRUE;
+    *ret_message =
+        g_strdup ("rebuilt: the host makes a disk of its own, and uses nothing of the agent's");
+    return TRUE;
+  }
+  fd = open_copy (takeover, error);
   if (fd < 0)
     return FALSE;
   ok = sp_source_copy_disk (takeover->source, fd, sp_image_default_limits.max_file, NULL, NULL,

@@ -13,13 +13,27 @@
 #include "host/vm/vm-spec.h"
 
 static gboolean
-make_volume (const SpTakeover *takeover, const SpVaultRecord *record, GError **error)
+make_volume (const SpTakeover *takeover, const SpVaultRecord *record, const SpVmSettings *settings,
+             GError **error)
 {
-  g_autoptr (SpVmSettings) settings =
-      sp_vm_settings_new (takeover->vault->vm, takeover->catalog, error);
   g_autofree char *path = g_build_filename (takeover->folder, SP_VAULT_DATA, NULL);
 
-  return settings != NULL && sp_data_volume_make (path, settings->disk_size, record->data, error);
+  return sp_data_volume_make (path, settings->disk_size, record->data, error);
+}
+
+/* What boots says how it came to be trusted, whatever the config would have for another. */
+static SpVaultRecord *
+record_new (const SpTakeover *takeover)
+{
+  SpVaultRecord *record =
+      sp_vault_record_new (takeover->image_id, takeover->cloud ? "rebuilt" : "exact",
+                           takeover->from ? takeover->from->name : NULL);
+
+  if (takeover->cloud != NULL) {
+    record->base = g_strdup (takeover->cloud->base.sha256);
+    record->bundle = g_strdup (takeover->cloud->bundle_id);
+  }
+  return record;
 }
 
 gboolean
@@ -27,15 +41,20 @@ sp_takeover_keys (gpointer data, char **ret_message, gboolean *ret_skipped, GErr
 {
   SpTakeover *takeover = data;
   g_autoptr (SpHostKeys) keys = NULL;
-  g_autoptr (SpVaultRecord) record = sp_vault_record_new (
-      takeover->image->id, takeover->vault->trust, takeover->from ? takeover->from->name : NULL);
+  g_autoptr (SpVaultRecord) record = record_new (takeover);
+  g_autoptr (SpVmSettings) settings =
+      sp_vm_settings_new (takeover->vault->vm, takeover->catalog, error);
 
+  if (settings == NULL)
+    return FALSE;
   keys = sp_host_keys_open (takeover->fd, takeover->vault->master_key, error);
-  if (keys == NULL || !make_volume (takeover, record, error) ||
+  if (keys == NULL || !make_volume (takeover, record, settings, error) ||
+      (takeover->cloud != NULL && !sp_takeover_make_seed (takeover, record, settings, error)) ||
       !sp_vault_record_write (record, takeover->fd, error))
     return FALSE;
-  *ret_message = g_strdup_printf ("master, vault identity, host, TLS; no SSH, an appliance has no "
-                                  "login; vault %s",
+  *ret_message = g_strdup_printf ("master, vault identity, host, TLS%s; vault %s",
+                                  takeover->cloud ? ", SSH, and the machine's own"
+                                                  : "; no SSH, an appliance has no login",
                                   keys->vault_id);
   return TRUE;
 }
@@ -51,5 +70,6 @@ sp_takeover_undo_keys (gpointer data)
   /* The record first: without it nobody takes what is left for a vault. */
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     (void) unlinkat (takeover->fd, names[i], 0);
+  sp_takeover_undo_seed (takeover);
   sp_host_keys_remove (takeover->fd);
 }

@@ -6,10 +6,12 @@
 #pragma once
 
 #include "host/appliance/image-set.h"
+#include "host/cloud/cloud-image.h"
 #include "host/monitor/monitor.h"
 #include "host/source/source.h"
 #include "host/takeover/takeover.h"
 #include "host/vm/vault-record.h"
+#include "host/vm/vm-spec.h"
 #include "plugin/info.h"
 
 #define SP_TAKEOVER_FINAL 11u /* from here on there is no way back */
@@ -25,7 +27,9 @@ typedef struct {
   const SpConfigSource *from; /* NULL: create */
   char *folder;               /* the vault's, absolute */
   int fd;                     /* of it */
-  SpImageSet *image;
+  char *image_id;             /* what it boots, or is made of; NULL: not known yet */
+  SpImageSet *image;          /* of these two one, once it is opened: */
+  SpCloudImage *cloud;        /* trust `rebuilt` */
   SpSource *source;
   guint16 port; /* where the agent's vault listens */
   SpMonitor *monitor;
@@ -69,8 +73,21 @@ gboolean sp_takeover_try (gpointer takeover, char **ret_message, gboolean *ret_s
 void sp_takeover_undo_checkpoint (gpointer takeover);
 void sp_takeover_undo_stop (gpointer takeover);
 void sp_takeover_undo_copy (gpointer takeover);
+void sp_takeover_undo_trust (gpointer takeover);
 void sp_takeover_undo_keys (gpointer takeover);
 void sp_takeover_undo_start (gpointer takeover);
+
+/* ---- cloud.c: the same steps where it boots a disk of its own --------------------------------------------- */
+/* Whether the image @id of this host is a cloud image. */
+gboolean sp_takeover_is_cloud (const char *state, const char *id, gboolean *ret_is, GError **error);
+gboolean sp_takeover_open_cloud (SpTakeover *takeover, const char *id, GError **error);
+/* Whatever image the agent @claimed (NULL: none) to have booted.  @ret_why: which and why, for people. */
+gboolean sp_takeover_choose_cloud (SpTakeover *takeover, const char *claimed, char **ret_why,
+                                   GError **error);
+gboolean sp_takeover_make_system (SpTakeover *takeover, char **ret_message, GError **error);
+gboolean sp_takeover_make_seed (SpTakeover *takeover, const SpVaultRecord *record,
+                                const SpVmSettings *settings, GError **error);
+void sp_takeover_undo_seed (const SpTakeover *takeover);
 
 /* ---- what several of them need --------------------------------------------------------------------------- */
 #define SP_TAKEOVER_COPY "incoming.qcow2"

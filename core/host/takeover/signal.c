@@ -21,10 +21,11 @@ sp_takeover_source (SpTakeover *takeover, GError **error)
 static gboolean
 check_trust (const SpTakeover *takeover, GError **error)
 {
-  if (g_str_equal (takeover->vault->trust, "exact"))
+  if (!g_str_equal (takeover->vault->trust, "audited"))
     return TRUE;
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
-               "[vault %s] trust = %s is not supported yet: an appliance is taken over with exact",
+               "[vault %s] trust = %s is not supported yet: an appliance is taken over with exact, "
+               "a cloud image with rebuilt",
                takeover->vault->name, takeover->vault->trust);
   return FALSE;
 }
@@ -58,11 +59,54 @@ check_machine (const SpTakeover *takeover, GError **error)
   return good;
 }
 
+/* ---- which image -------------------------------------------------------------------------------------- */
+
+static gboolean
+check_appliance (const SpTakeover *takeover, const SpReady *ready, GError **error)
+{
+  gboolean is_cloud = FALSE;
+
+  if (ready->image == NULL) {
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
+                 "the ready file names no image, so this is no appliance: have the agent run "
+                 "'secret-proxy provision' with an image of this host, or set trust = rebuilt in "
+                 "[vault %s]",
+                 takeover->vault->name);
+    return FALSE;
+  }
+  if (!sp_takeover_is_cloud (takeover->state, ready->image, &is_cloud, error))
+    return FALSE;
+  if (!is_cloud)
+    return TRUE;
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
+               "image %.12s… is a cloud image, which can't be taken over byte by byte: set trust = "
+               "rebuilt in [vault %s]",
+               ready->image, takeover->vault->name);
+  return FALSE;
+}
+
+/* @ret_what: for people. */
+static gboolean
+choose_image (SpTakeover *takeover, const SpReady *ready, char **ret_what, GError **error)
+{
+  if (g_str_equal (takeover->vault->trust, "rebuilt"))
+    return sp_takeover_choose_cloud (takeover, ready->image, ret_what, error);
+  if (!check_appliance (takeover, ready, error))
+    return FALSE;
+  takeover->image = sp_image_set_find (takeover->state, ready->image, error);
+  if (takeover->image == NULL)
+    return FALSE;
+  takeover->image_id = g_strdup (takeover->image->id);
+  *ret_what = g_strdup_printf ("image %.12s…", takeover->image_id);
+  return TRUE;
+}
+
 gboolean
 sp_takeover_signal (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   SpTakeover *takeover = data;
   g_autofree char *text = NULL;
+  g_autofree char *what = NULL;
   g_autoptr (SpReady) ready = NULL;
   g_autoptr (GError) local = NULL;
 
@@ -80,17 +124,10 @@ sp_takeover_signal (gpointer data, char **ret_message, gboolean *ret_skipped, GE
     sp_takeover_advise (error, SP_TAKEOVER_ANEW);
     return FALSE;
   }
-  if (ready->image == NULL) {
-    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
-                         "the ready file names no image, so this is no appliance: have the agent "
-                         "run 'secret-proxy provision' with an image of this host");
-    return FALSE;
-  }
   takeover->port = ready->port;
-  takeover->image = sp_image_set_find (takeover->state, ready->image, error);
-  if (takeover->image == NULL || !check_machine (takeover, error))
+  if (!choose_image (takeover, ready, &what, error) || !check_machine (takeover, error))
     return FALSE;
-  *ret_message = g_strdup_printf ("image %.12s…, port %u, %s", takeover->image->id, takeover->port,
-                                  sp_source_label (takeover->source));
+  *ret_message =
+      g_strdup_printf ("%s, port %u, %s", what, takeover->port, sp_source_label (takeover->source));
   return TRUE;
 }

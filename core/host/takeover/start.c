@@ -14,8 +14,10 @@ gboolean
 sp_takeover_start (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   SpTakeover *takeover = data;
-  const SpVmRunOptions options = { takeover->folder, takeover->options->config,
-                                   takeover->vault->name, takeover->options->plugin_dir, 0 };
+  const SpVmRunOptions options = { .dir = takeover->folder,
+                                   .config = takeover->options->config,
+                                   .vault = takeover->vault->name,
+                                   .plugin_dir = takeover->options->plugin_dir };
 
   if (!sp_vm_control_start (&options, error))
     return FALSE;

@@ -25,7 +25,7 @@ static const SpStep takeover_steps[] = {
   { 4, "VM stopped", sp_takeover_stop, sp_takeover_undo_stop, FALSE },
   { 5, "disk copied", sp_takeover_copy, sp_takeover_undo_copy, FALSE },
   { 6, "image checked", sp_takeover_check, NULL, FALSE },
-  { 7, "trust established", sp_takeover_trust, NULL, FALSE },
+  { 7, "trust established", sp_takeover_trust, sp_takeover_undo_trust, FALSE },
   { 8, "keys made new", sp_takeover_keys, sp_takeover_undo_keys, FALSE },
   { 9, "started from host-owned files", sp_takeover_start, sp_takeover_undo_start, FALSE },
   { 10, "ownership proven", sp_takeover_prove, NULL, FALSE },
@@ -35,7 +35,7 @@ static const SpStep takeover_steps[] = {
 };
 
 static const SpStep create_steps[] = {
-  { 1, "trust established", sp_create_trust, NULL, FALSE },
+  { 1, "trust established", sp_create_trust, sp_takeover_undo_trust, FALSE },
   { 2, "keys made new", sp_takeover_keys, sp_takeover_undo_keys, FALSE },
   { 3, "started from host-owned files", sp_takeover_start, sp_takeover_undo_start, FALSE },
   { 4, "ownership proven", sp_takeover_prove, NULL, FALSE },
@@ -70,6 +70,7 @@ run_free (Run *run)
   g_clear_pointer (&takeover->monitor, sp_monitor_free);
   g_clear_pointer (&takeover->source, sp_source_free);
   g_clear_pointer (&takeover->image, sp_image_set_free);
+  g_clear_pointer (&takeover->cloud, sp_cloud_image_free);
   g_clear_pointer (&takeover->config, sp_config_free);
   g_clear_pointer (&takeover->catalog, sp_plugin_catalog_free);
   if (run->lock >= 0)
@@ -78,6 +79,7 @@ run_free (Run *run)
     (void) close (takeover->fd);
   g_free (takeover->state);
   g_free (takeover->folder);
+  g_free (takeover->image_id);
   g_free (takeover->disk_sha256);
   g_free (takeover->warning);
   if (takeover->left != NULL)
@@ -191,7 +193,7 @@ on_begin (const SpStep *step, gpointer data, GError **error)
   run->journal.step = step->number;
   run->journal.port = run->takeover.port;
   g_free (run->journal.image);
-  run->journal.image = run->takeover.image ? g_strdup (run->takeover.image->id) : NULL;
+  run->journal.image = g_strdup (run->takeover.image_id);
   return sp_takeover_journal_write (&run->journal, run->takeover.fd, error);
 }
 
@@ -368,12 +370,13 @@ static gboolean
 go_on (Run *run, GError **error)
 {
   SpTakeover *takeover = &run->takeover;
-  const SpVmRunOptions vm = { takeover->folder, takeover->options->config, takeover->vault->name,
-                              takeover->options->plugin_dir, 0 };
+  const SpVmRunOptions vm = { .dir = takeover->folder,
+                              .config = takeover->options->config,
+                              .vault = takeover->vault->name,
+                              .plugin_dir = takeover->options->plugin_dir };
 
-  takeover->image = sp_image_set_find (takeover->state, run->journal.image, error);
-  return takeover->image != NULL &&
-         (sp_vm_control_runs (takeover->folder) || sp_vm_control_start (&vm, error));
+  takeover->image_id = g_strdup (run->journal.image);
+  return sp_vm_control_runs (takeover->folder) || sp_vm_control_start (&vm, error);
 }
 
 SpTakeoverResult *

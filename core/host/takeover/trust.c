@@ -1,6 +1,6 @@
 /* trust.c - step 7: what will boot?
  *
- * For trust `exact` the agent's root partition must be the bytes of an image of the host's, and then the
+ * For trust `rebuilt` a disk that the host makes now: cloud.c.  For trust `exact` the agent's root partition must be the bytes of an image of the host's, and then the
  * host's own file boots; the agent's bytes never run, and no file system of the agent's is looked at.
  */
 #include <errno.h>
@@ -11,10 +11,9 @@
 #include "host/image/judge.h"
 #include "host/takeover/private.h"
 
-gboolean
-sp_takeover_trust (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
+static gboolean
+compare (SpTakeover *takeover, char **ret_message, GError **error)
 {
-  SpTakeover *takeover = data;
   int fd = openat (takeover->fd, SP_TAKEOVER_COPY, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   g_autoptr (GError) local = NULL;
   gboolean same;
@@ -42,13 +41,36 @@ sp_takeover_trust (gpointer data, char **ret_message, gboolean *ret_skipped, GEr
 }
 
 gboolean
-sp_create_trust (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
+sp_takeover_trust (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   SpTakeover *takeover = data;
 
-  takeover->image = sp_image_set_find (takeover->state, takeover->options->image, error);
+  return takeover->cloud ? sp_takeover_make_system (takeover, ret_message, error)
+                         : compare (takeover, ret_message, error);
+}
+
+static gboolean
+create_of_cloud (SpTakeover *takeover, const char *id, char **ret_message, GError **error)
+{
+  return sp_takeover_open_cloud (takeover, id, error) &&
+         sp_takeover_make_system (takeover, ret_message, error);
+}
+
+gboolean
+sp_create_trust (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
+{
+  SpTakeover *takeover = data;
+  const char *id = takeover->options->image ? takeover->options->image : takeover->vault->image;
+  gboolean is_cloud = FALSE;
+
+  if (id != NULL && !sp_takeover_is_cloud (takeover->state, id, &is_cloud, error))
+    return FALSE;
+  if (is_cloud)
+    return create_of_cloud (takeover, id, ret_message, error);
+  takeover->image = sp_image_set_find (takeover->state, id, error);
   if (takeover->image == NULL)
     return FALSE;
-  *ret_message = g_strdup_printf ("exact: image %.12s… of this host", takeover->image->id);
+  takeover->image_id = g_strdup (takeover->image->id);
+  *ret_message = g_strdup_printf ("exact: image %.12s… of this host", takeover->image_id);
   return TRUE;
 }

@@ -4,27 +4,31 @@
 #include <string.h>
 
 #include "base/problem.h"
+#include "host/cloud/seed.h"
 #include "host/resident/service.h"
 
 #define ROOT_DEVICE "/dev/vda"
 #define GUEST_PORT 3737u
 #define LOG_LIMIT (1024u * 1024u)
-/* Of QEMU's user network. */
-#define USER_ADDRESS "10.0.2.15/24"
-#define USER_GATEWAY "10.0.2.2"
+#define SSH_PORT 22u
+#define LOOPBACK "127.0.0.1"
 #define MAX_NAME 64
+/* What systemd and its like need. */
+#define CLOUD_MEMORY (256u * 1024u * 1024u)
 
-enum { ROOT, DATA, PLUGINS, N_DISKS };
+/* The first one is what a cloud image boots; a seed is the last. */
+#define MAX_DISKS 5
 
 struct _SpMachine {
   char *id, *name;
   char *kernel, *initrd, *cmdline;
-  char *paths[N_DISKS];
+  char *paths[MAX_DISKS];
   char *bridge, *channel, *log, *listen_host, *mac;
-  char *url;
+  char *url, *ssh;
+  gboolean has_seed;
   JsonObject *measurement;
-  SpVmDisk disks[N_DISKS];
-  SpVmForward forward;
+  SpVmDisk disks[MAX_DISKS];
+  SpVmForward forwards[2];
   SpVmSpec spec;
 };
 
@@ -38,7 +42,7 @@ sp_machine_free (SpMachine *machine)
   g_free (machine->kernel);
   g_free (machine->initrd);
   g_free (machine->cmdline);
-  for (guint i = 0; i < N_DISKS; i++)
+  for (guint i = 0; i < MAX_DISKS; i++)
     g_free (machine->paths[i]);
   g_free (machine->bridge);
   g_free (machine->channel);
@@ -46,6 +50,7 @@ sp_machine_free (SpMachine *machine)
   g_free (machine->listen_host);
   g_free (machine->mac);
   g_free (machine->url);
+  g_free (machine->ssh);
   g_clear_pointer (&machine->measurement, json_object_unref);
   g_free (machine);
 }
@@ -55,8 +60,8 @@ char *
 sp_machine_cmdline (const char *root, const SpVmSettings *settings)
 {
   gboolean user = settings->network == SP_VM_NETWORK_USER;
-  const char *address = user ? USER_ADDRESS : settings->address;
-  const char *gateway = user ? USER_GATEWAY : settings->gateway;
+  const char *address = user ? SP_MACHINE_USER_ADDRESS : settings->address;
+  const char *gateway = user ? SP_MACHINE_USER_GATEWAY : settings->gateway;
   const char *dns = settings->dns ? settings->dns : gateway;
   GString *words = g_string_new (SP_KERNEL_WORDS " root=");
 
@@ -87,74 +92,134 @@ check_address (const SpConfigVault *vault, const SpVmSettings *settings, GError 
 }
 
 /* Machines may share a bridge, so each has an address of its own; 52:54:00 is QEMU's prefix. */
-static char *
-mac_of (const char *id)
+char *
+sp_machine_mac (const char *id)
 {
   g_autofree char *sum = g_compute_checksum_for_string (G_CHECKSUM_SHA256, id, -1);
 
   return g_strdup_printf ("52:54:00:%.2s:%.2s:%.2s", sum, sum + 2, sum + 4);
 }
 
-static gboolean
-set_network (SpMachine *machine, const SpConfigVault *vault, const SpVmSettings *settings,
-             GError **error)
+static void
+add_forward (SpMachine *machine, const char *host, guint16 port, guint16 guest_port)
 {
+  machine->forwards[machine->spec.n_forwards++] = (SpVmForward){ host, port, guest_port };
+  machine->spec.forwards = machine->forwards;
+}
+
+static void
+set_ssh (SpMachine *machine, const SpMachineSetup *setup)
+{
+  const char *own = setup->settings->address;
+
+  if (!setup->maintenance)
+    return;
+  if (setup->settings->network == SP_VM_NETWORK_USER) {
+    machine->ssh = sp_listen_text (LOOPBACK, setup->ssh_port);
+    add_forward (machine, LOOPBACK, setup->ssh_port, SSH_PORT);
+  } else {
+    machine->ssh = g_strdup_printf ("%.*s:%u", (int) strcspn (own, "/"), own, SSH_PORT);
+  }
+}
+
+static gboolean
+set_network (SpMachine *machine, const SpMachineSetup *setup, GError **error)
+{
+  const SpConfigVault *vault = setup->vault;
   g_autofree char *listen = sp_listen_text (vault->listen_host, vault->listen_port);
 
   machine->url = g_strconcat ("https://", listen, NULL);
-  machine->spec.mac = machine->mac = mac_of (machine->id);
-  if (settings->network != SP_VM_NETWORK_USER)
-    return check_address (vault, settings, error);
+  machine->spec.mac = machine->mac = sp_machine_mac (machine->id);
+  if (setup->settings->network != SP_VM_NETWORK_USER) {
+    set_ssh (machine, setup);
+    return check_address (vault, setup->settings, error);
+  }
   machine->listen_host = g_strdup (vault->listen_host);
-  machine->forward = (SpVmForward){ machine->listen_host, vault->listen_port, GUEST_PORT };
-  machine->spec.forwards = &machine->forward;
-  machine->spec.n_forwards = 1;
+  add_forward (machine, machine->listen_host, vault->listen_port, GUEST_PORT);
+  set_ssh (machine, setup);
   return TRUE;
 }
 
 /* ---- what it boots ----------------------------------------------------------------------------------- */
 
 static void
-set_disks (SpMachine *machine, const char *folder, const SpImageSet *image)
+add_disk (SpMachine *machine, char *path, const char *name, guint32 format, gboolean read_only)
 {
-  machine->paths[ROOT] = g_strdup (image->root.path);
-  machine->paths[DATA] = g_build_filename (folder, SP_VAULT_DATA, NULL);
-  machine->paths[PLUGINS] = g_build_filename (folder, SP_VAULT_PLUGINS, NULL);
-  machine->disks[ROOT] = (SpVmDisk){ machine->paths[ROOT], "root", SP_VM_RAW, TRUE };
-  machine->disks[DATA] = (SpVmDisk){ machine->paths[DATA], "data", SP_VM_RAW, FALSE };
-  machine->disks[PLUGINS] = (SpVmDisk){ machine->paths[PLUGINS], "plugins", SP_VM_RAW, TRUE };
+  gsize i = machine->spec.n_disks++;
+
+  machine->paths[i] = path;
+  machine->disks[i] = (SpVmDisk){ path, name, format, read_only };
   machine->spec.disks = machine->disks;
-  machine->spec.n_disks = N_DISKS;
+}
+
+static char *
+in (const SpMachineSetup *setup, const char *name)
+{
+  return g_build_filename (setup->folder, name, NULL);
 }
 
 static void
-set_boot (SpMachine *machine, const SpImageSet *image, const SpVmSettings *settings)
+set_disks (SpMachine *machine, const SpMachineSetup *setup)
 {
+  if (setup->image != NULL)
+    add_disk (machine, g_strdup (setup->image->root.path), "root", SP_VM_RAW, TRUE);
+  else
+    add_disk (machine, in (setup, SP_VAULT_SYSTEM), "system", SP_VM_QCOW2, FALSE);
+  add_disk (machine, in (setup, SP_VAULT_DATA), "data", SP_VM_RAW, FALSE);
+  add_disk (machine, in (setup, SP_VAULT_PLUGINS), "plugins", SP_VM_RAW, TRUE);
+  if (setup->maintenance)
+    add_disk (machine, in (setup, SP_VAULT_MAINTENANCE), "maintenance", SP_VM_RAW, TRUE);
+  machine->has_seed = setup->seed;
+  if (setup->seed)
+    add_disk (machine, in (setup, SP_VAULT_SEED), SP_CLOUD_SEED_SERIAL, SP_VM_RAW, TRUE);
+}
+
+void
+sp_machine_drop_seed (SpMachine *machine)
+{
+  if (machine->has_seed)
+    machine->spec.n_disks--;
+  machine->has_seed = FALSE;
+}
+
+static void
+set_boot (SpMachine *machine, const SpMachineSetup *setup)
+{
+  const SpImageSet *image = setup->image;
+
+  if (image == NULL) {
+    machine->spec.memory = MAX (machine->spec.memory, CLOUD_MEMORY);
+    return;
+  }
   machine->kernel = g_strdup (image->kernel.path);
   machine->initrd = g_strdup (image->initrd.path);
-  machine->cmdline = sp_machine_cmdline (ROOT_DEVICE, settings);
+  machine->cmdline = sp_machine_cmdline (ROOT_DEVICE, setup->settings);
   machine->spec.kernel = machine->kernel;
   machine->spec.initrd = machine->initrd;
   machine->spec.cmdline = machine->cmdline;
 }
 
 static void
-measure (SpMachine *machine, const SpImageSet *image, const char *plugins_sha256)
+measure (SpMachine *machine, const SpVaultRecord *record, const SpMachineSetup *setup)
 {
+  const SpImageSet *image = setup->image;
   g_autofree char *cmdline =
-      g_compute_checksum_for_string (G_CHECKSUM_SHA256, machine->cmdline, -1);
+      image ? g_compute_checksum_for_string (G_CHECKSUM_SHA256, machine->cmdline, -1) : NULL;
   const char *const pairs[][2] = {
+    { "base", record->base },
+    { "bundle", record->bundle },
     { "cmdline", cmdline },
-    { "image", image->id },
-    { "initrd", image->initrd.sha256 },
-    { "kernel", image->kernel.sha256 },
-    { "plugins", plugins_sha256 },
-    { "root", image->root.sha256 },
+    { "image", image ? image->id : record->image },
+    { "initrd", image ? image->initrd.sha256 : NULL },
+    { "kernel", image ? image->kernel.sha256 : NULL },
+    { "plugins", setup->plugins_sha256 },
+    { "root", image ? image->root.sha256 : NULL },
   };
 
   machine->measurement = json_object_new ();
   for (gsize i = 0; i < G_N_ELEMENTS (pairs); i++)
-    json_object_set_string_member (machine->measurement, pairs[i][0], pairs[i][1]);
+    if (pairs[i][1] != NULL)
+      json_object_set_string_member (machine->measurement, pairs[i][0], pairs[i][1]);
 }
 
 /* As plugins take it: a name of a vault may have more characters. */
@@ -167,34 +232,32 @@ name_of (const SpConfigVault *vault)
 }
 
 SpMachine *
-sp_machine_new (const SpVaultRecord *record, const char *folder, const SpConfigVault *vault,
-                const SpVmSettings *settings, const SpImageSet *image, const char *plugins_sha256,
-                GError **error)
+sp_machine_new (const SpVaultRecord *record, const SpMachineSetup *setup, GError **error)
 {
   g_autoptr (SpMachine) machine = g_new0 (SpMachine, 1);
 
   machine->id = g_strdup (record->machine);
-  machine->name = name_of (vault);
-  machine->log = g_build_filename (folder, SP_VAULT_CONSOLE, NULL);
-  machine->channel = g_build_filename (folder, SP_VAULT_CHANNEL, NULL);
+  machine->name = name_of (setup->vault);
+  machine->log = in (setup, SP_VAULT_CONSOLE);
+  machine->channel = in (setup, SP_VAULT_CHANNEL);
   machine->spec = (SpVmSpec){
     .size = sizeof (SpVmSpec),
     .id = machine->id,
     .name = machine->name,
     .role = SP_VM_OWNED,
-    .acceleration = vault->allow_emulation ? SP_VM_NONE : SP_VM_KVM,
+    .acceleration = setup->vault->allow_emulation ? SP_VM_NONE : SP_VM_KVM,
     .admin_socket = machine->channel,
     .log = machine->log,
     .log_limit = LOG_LIMIT,
   };
-  sp_vm_settings_apply (settings, &machine->spec);
+  sp_vm_settings_apply (setup->settings, &machine->spec);
   /* The settings need not live on. */
   machine->spec.bridge = machine->bridge = g_strdup (machine->spec.bridge);
-  set_disks (machine, folder, image);
-  set_boot (machine, image, settings);
-  if (!set_network (machine, vault, settings, error))
+  set_disks (machine, setup);
+  set_boot (machine, setup);
+  if (!set_network (machine, setup, error))
     return NULL;
-  measure (machine, image, plugins_sha256);
+  measure (machine, record, setup);
   return g_steal_pointer (&machine);
 }
 
@@ -208,6 +271,12 @@ const char *
 sp_machine_url (const SpMachine *machine)
 {
   return machine->url;
+}
+
+const char *
+sp_machine_ssh (const SpMachine *machine)
+{
+  return machine->ssh;
 }
 
 JsonObject *

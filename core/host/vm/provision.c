@@ -3,7 +3,7 @@
  * What must stay true: the ready file is the last thing that appears, whole; where a step fails nothing
  * of this run stays.
  */
-#include "host/vm/provision.h"
+#include "host/vm/provision-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,19 +15,10 @@
 #include "base/option.h"
 #include "base/problem.h"
 #include "host/vm/http-get.h"
-#include "host/appliance/image-set.h"
 #include "host/vm/machine.h"
 #include "host/resident/service.h"
-#include "host/source/source.h"
-#include "host/vm/vm-spec.h"
-#include "host/vm/vm.h"
 #include "plugin/info.h"
 
-#define GUEST_PORT 3737u
-#define MEMORY "128M"
-#define DISK "256M"
-#define LOOPBACK "127.0.0.1"
-#define BOOT_S 240u
 /* A try may take an eighth of what the boot has taken so far: where all is slow an answer is, too, and
  * what gives up early leaves it more to do. */
 #define SHORTEST_TRY_MS 300
@@ -37,21 +28,6 @@
 #define PAUSE_US (50 * 1000)
 #define DEFAULT_VM "qemu"
 #define INSTANCE "agent"
-
-typedef struct {
-  const SpProvisionOptions *options;
-  char *staging;
-  char *state; /* of the plugin host */
-  char *paths[SP_SOURCE_N_FILES];
-  SpPluginCatalog *catalog;
-  SpConfig *config; /* one [vm] section, made of the options */
-  const SpConfigInstance *instance;
-  SpVmSettings *settings;
-  SpImageSet *image;
-  SpVm *vm;
-  char *id, *cmdline, *base;
-  guint try_ms; /* how long an answer may take on this machine, as far as it is known */
-} Provision;
 
 /* ---- what it begins with ------------------------------------------------------------------------------ */
 
@@ -71,11 +47,12 @@ static gboolean
 make_config (Provision *provision, GError **error)
 {
   const SpProvisionOptions *options = provision->options;
-  g_autofree char *text = g_strdup_printf ("[vault default]\nvm = " INSTANCE "\n[vm " INSTANCE
-                                           "]\nplugin = %s\nmemory = %s\ndisk-size = %s\n",
-                                           options->vm ? options->vm : DEFAULT_VM,
-                                           options->memory ? options->memory : MEMORY,
-                                           options->disk ? options->disk : DISK);
+  g_autofree char *text =
+      g_strdup_printf ("[vault default]\nvm = " INSTANCE "\n[vm " INSTANCE
+                       "]\nplugin = %s\nmemory = %s\ndisk-size = %s\n",
+                       options->vm ? options->vm : DEFAULT_VM,
+                       options->memory ? options->memory : provision->kind->memory,
+                       options->disk ? options->disk : provision->kind->disk);
   const SpConfigVault *vault;
 
   provision->catalog = sp_plugin_catalog_new (options->plugin_dir);
@@ -127,11 +104,11 @@ check_unused (const Provision *provision, GError **error)
   return FALSE;
 }
 
-/* Others must not be able to put something into it; the host refuses it then. */
-static gboolean
-make_staging (Provision *provision, GError **error)
+static void
+name_files (Provision *provision)
 {
   static const char *const names[] = { [SP_SOURCE_DISK] = SP_STAGING_DISK,
+                                       [SP_SOURCE_SEED] = SP_STAGING_SEED,
                                        [SP_SOURCE_MONITOR] = SP_STAGING_MONITOR,
                                        [SP_SOURCE_PID] = SP_STAGING_PID,
                                        [SP_SOURCE_READY] = SP_STAGING_READY };
@@ -141,6 +118,12 @@ make_staging (Provision *provision, GError **error)
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     if (names[i] != NULL)
       provision->paths[i] = g_build_filename (provision->staging, names[i], NULL);
+}
+
+/* Others must not be able to put something into it; the host refuses it then. */
+static gboolean
+make_staging (Provision *provision, GError **error)
+{
   if (g_mkdir_with_parents (provision->staging, 0700) != 0) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_USAGE, "cannot make the staging folder %s: %s",
                  provision->staging, g_strerror (errno));
@@ -168,7 +151,7 @@ check_tools (gpointer data, char **ret_message, gboolean *ret_skipped, GError **
   if (provision->vm == NULL)
     return FALSE;
   sp_vm_set_progress (provision->vm, on_progress, NULL);
-  if (!sp_vm_probe (provision->vm, &probe, error))
+  if (!sp_vm_probe (provision->vm, &probe, error) || !provision->kind->check (provision, error))
     return FALSE;
   *ret_message = g_strdup_printf ("%s; %s", probe.version, probe.why);
   sp_vm_probe_clear (&probe);
@@ -179,17 +162,14 @@ static gboolean
 get_image (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   Provision *provision = data;
-  /* A file of the image stands for its folder. */
-  g_autofree char *dir = g_file_test (provision->options->image, G_FILE_TEST_IS_REGULAR)
-                             ? g_path_get_dirname (provision->options->image)
-                             : g_strdup (provision->options->image);
 
-  provision->image = sp_image_set_open (dir, error);
-  if (provision->image == NULL)
-    return FALSE;
-  *ret_message =
-      g_strdup_printf ("%.12s…, version %s", provision->image->id, provision->image->version);
-  return TRUE;
+  return provision->kind->get_image (provision, ret_message, error);
+}
+
+static void
+undo_image (gpointer data)
+{
+  sp_provision_discard_image (data);
 }
 
 static gboolean
@@ -197,8 +177,7 @@ make_disk (gpointer data, char **ret_message, gboolean *ret_skipped, GError **er
 {
   Provision *provision = data;
 
-  if (!sp_image_set_make_disk (provision->image, provision->paths[SP_SOURCE_DISK],
-                               provision->settings->disk_size, error))
+  if (!provision->kind->make_disk (provision, error))
     return FALSE;
   *ret_message = g_strdup (provision->paths[SP_SOURCE_DISK]);
   return TRUE;
@@ -213,46 +192,26 @@ undo_disk (gpointer data)
 static gboolean
 make_seed (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
-  *ret_skipped = TRUE;
-  *ret_message = g_strdup ("an appliance needs no cloud-init");
-  return TRUE;
+  Provision *provision = data;
+
+  return provision->kind->make_seed (provision, ret_message, ret_skipped, error);
 }
 
 static void
-fill_spec (Provision *provision, SpVmSpec *spec, SpVmDisk *disk, SpVmForward *forward)
+undo_seed (gpointer data)
 {
-  *disk = (SpVmDisk){ provision->paths[SP_SOURCE_DISK], "disk", SP_VM_QCOW2, FALSE };
-  *forward = (SpVmForward){ LOOPBACK, provision->options->port, GUEST_PORT };
-  *spec = (SpVmSpec){
-    .size = sizeof *spec,
-    .id = provision->id,
-    .name = "agent",
-    .role = SP_VM_PROVISION,
-    .kernel = provision->image->kernel.path,
-    .initrd = provision->image->initrd.path,
-    .cmdline = provision->cmdline,
-    .disks = disk,
-    .n_disks = 1,
-    .forwards = forward,
-    .n_forwards = 1,
-    .monitor = provision->paths[SP_SOURCE_MONITOR],
-    .pid_file = provision->paths[SP_SOURCE_PID],
-  };
-  sp_vm_settings_apply (provision->settings, spec);
+  sp_provision_discard_seed (data);
 }
 
 static gboolean
 start_machine (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   Provision *provision = data;
-  SpVmSpec spec;
-  SpVmDisk disk;
-  SpVmForward forward;
+  ProvisionSpec spec;
   g_autoptr (GError) local = NULL;
 
-  provision->cmdline = sp_machine_cmdline (SP_DISK_ROOT_DEVICE, provision->settings);
-  fill_spec (provision, &spec, &disk, &forward);
-  if (!sp_vm_create (provision->vm, &spec, error) ||
+  sp_provision_spec (provision, &spec);
+  if (!sp_vm_create (provision->vm, &spec.spec, error) ||
       !sp_vm_start (provision->vm, provision->id, &local)) {
     if (local != NULL && sp_problem_code (local) == SP_PROBLEM_CONFLICT)
       g_prefix_error (&local, "choose another port with --port, or mend this: ");
@@ -303,7 +262,7 @@ wait_for_answer (gpointer data, char **ret_message, gboolean *ret_skipped, GErro
 {
   Provision *provision = data;
   g_autofree char *url = g_strconcat (provision->base, "/health", NULL);
-  guint boot_s = provision->options->boot_s ? provision->options->boot_s : BOOT_S;
+  guint boot_s = provision->options->boot_s ? provision->options->boot_s : provision->kind->boot_s;
   gint64 began = g_get_monotonic_time ();
   gint64 end = began + (gint64) boot_s * G_USEC_PER_SEC;
   guint status = 0;
@@ -354,13 +313,21 @@ test_api (gpointer data, char **ret_message, gboolean *ret_skipped, GError **err
   return FALSE;
 }
 
-/* The root is read-only and nothing else is written, so there is nothing to sync in the guest. */
+char *
+sp_provision_ready_text (const Provision *provision, const char *image_id)
+{
+  return g_strdup_printf ("{\"format\":1,\"image\":\"sha256:%s\",\"port\":%u}\n", image_id,
+                          provision->options->port);
+}
+
+/* Nothing is left to sync in the guest.  An appliance's root is read-only, and nothing else is written; in a
+ * cloud image the seed syncs before it starts the daemon, which has answered by now: no key and no port of
+ * the guest's is needed for that, so it holds whoever made the seed. */
 static gboolean
 signal_ready (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   Provision *provision = data;
-  g_autofree char *text = g_strdup_printf ("{\"format\":1,\"image\":\"sha256:%s\",\"port\":%u}\n",
-                                           provision->image->id, provision->options->port);
+  g_autofree char *text = sp_provision_ready_text (provision, sp_provision_image_id (provision));
 
   if (!g_file_set_contents_full (provision->paths[SP_SOURCE_READY], text, -1,
                                  G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
@@ -379,9 +346,9 @@ undo_ready (gpointer data)
 /* In the order of the recipe. */
 static const SpStep steps[] = {
   { 1, "tools and /dev/kvm checked", check_tools, NULL, FALSE },
-  { 2, "image verified", get_image, NULL, FALSE },
+  { 2, "image verified", get_image, undo_image, FALSE },
   { 3, "disk made", make_disk, undo_disk, FALSE },
-  { 4, "cloud-init config", make_seed, NULL, FALSE },
+  { 4, "cloud-init config", make_seed, undo_seed, FALSE },
   { 5, "VM started", start_machine, undo_machine, FALSE },
   { 6, "vault answers", wait_for_answer, NULL, FALSE },
   { 7, "HTTP API tested", test_api, NULL, FALSE },
@@ -422,7 +389,7 @@ provision_clear (Provision *provision)
 {
   sp_vm_close (provision->vm);
   remove_state (provision);
-  sp_image_set_free (provision->image);
+  sp_provision_clear_image (provision);
   sp_vm_settings_free (provision->settings);
   sp_config_free (provision->config);
   sp_plugin_catalog_free (provision->catalog);
@@ -435,18 +402,47 @@ provision_clear (Provision *provision)
   g_free (provision->base);
 }
 
+/* All that can be known before anything is done. */
+static gboolean
+begin (Provision *provision, GError **error)
+{
+  g_autofree char *listen = sp_listen_text (SP_PROVISION_LOOPBACK, provision->options->port);
+
+  provision->id = g_uuid_string_random ();
+  provision->base = g_strconcat ("http://", listen, NULL);
+  name_files (provision);
+  return sp_provision_choose (provision, error) && make_config (provision, error);
+}
+
 gboolean
 sp_provision_run (const SpProvisionOptions *options, GError **error)
 {
   Provision provision = { .options = options };
   const SpStepWatch watch = { on_begin, on_report, &provision };
-  g_autofree char *listen = sp_listen_text (LOOPBACK, options->port);
   gboolean undone = FALSE, ok;
 
-  provision.id = g_uuid_string_random ();
-  provision.base = g_strconcat ("http://", listen, NULL);
-  ok = make_config (&provision, error) && make_staging (&provision, error) &&
+  ok = begin (&provision, error) && make_staging (&provision, error) &&
        sp_steps_run (steps, G_N_ELEMENTS (steps), 1, &provision, &watch, &undone, error);
+  provision_clear (&provision);
+  return ok;
+}
+
+G_STATIC_ASSERT (G_N_ELEMENTS (steps) == SP_PROVISION_STEPS);
+
+gboolean
+sp_provision_plan (const SpProvisionOptions *options, SpProvisionPlan plan, gpointer data,
+                   GError **error)
+{
+  Provision provision = { .options = options };
+  gboolean ok = begin (&provision, error);
+
+  for (gsize i = 0; ok && i < G_N_ELEMENTS (steps); i++) {
+    g_autofree char *text = sp_provision_plan_step (&provision, steps[i].number, error);
+
+    ok = text != NULL;
+    if (ok)
+      plan (steps[i].number, G_N_ELEMENTS (steps), steps[i].name, text, data);
+  }
   provision_clear (&provision);
   return ok;
 }

@@ -20,8 +20,11 @@
 static SpVmRunOptions
 vm_of (const SpUpdate *update, guint start_ms)
 {
-  return (SpVmRunOptions){ update->options->folder, update->options->config, update->options->vault,
-                           update->options->plugin_dir, start_ms };
+  return (SpVmRunOptions){ .dir = update->options->folder,
+                           .config = update->options->config,
+                           .vault = update->options->vault,
+                           .plugin_dir = update->options->plugin_dir,
+                           .start_ms = start_ms };
 }
 
 static void

@@ -105,6 +105,13 @@ begin (SpUpdate *update, GError **error)
     return FALSE;
   }
   update->record = sp_vault_record_read (update->fd, error);
+  if (update->record != NULL && update->record->base != NULL) {
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
+                         "the vault boots a disk of its own, made of a cloud image, which can't be "
+                         "exchanged for another: bring it up to date from within, with 'vm start "
+                         "--maintenance' and 'vm ssh'");
+    return FALSE;
+  }
   update->ran = sp_vm_control_runs (update->options->folder);
   return update->record != NULL && settle (update, error);
 }

@@ -24,6 +24,8 @@ sp_vault_record_free (SpVaultRecord *record)
   g_free (record->data);
   g_free (record->source);
   g_free (record->trust);
+  g_free (record->base);
+  g_free (record->bundle);
   g_free (record);
 }
 
@@ -100,7 +102,9 @@ add_optional (JsonObject *object, const SpVaultRecord *record)
 {
   const struct {
     const char *name, *value;
-  } texts[] = { { "newest", record->newest },
+  } texts[] = { { "base", record->base },
+                { "bundle", record->bundle },
+                { "newest", record->newest },
                 { "older", record->older },
                 { "previous", record->previous } };
 
@@ -187,12 +191,28 @@ take_optional (JsonObject *object, SpVaultRecord *record, GError **error)
   return FALSE;
 }
 
+static gboolean
+take_cloud (JsonObject *object, SpVaultRecord *record, GError **error)
+{
+  const char *base = NULL, *bundle = NULL;
+
+  if (!sp_json_get_string (object, "base", &base, error) ||
+      !sp_json_get_string (object, "bundle", &bundle, error))
+    return FALSE;
+  record->base = g_strdup (base);
+  record->bundle = g_strdup (bundle);
+  if ((base == NULL) == (bundle == NULL))
+    return TRUE;
+  sp_problem_set_invalid (error, "base", "base and bundle go together");
+  return FALSE;
+}
+
 static SpVaultRecord *
 parse (const char *text, gsize length, GError **error)
 {
-  static const char *const allowed[] = { "data",   "format", "image",    "index",    "machine",
-                                         "newest", "older",  "on_trial", "previous", "restoring",
-                                         "source", "trust",  NULL };
+  static const char *const allowed[] = { "base",     "bundle",    "data",   "format", "image",
+                                         "index",    "machine",   "newest", "older",  "on_trial",
+                                         "previous", "restoring", "source", "trust",  NULL };
   g_autoptr (JsonObject) object = sp_json_parse_object (text, length, allowed, error);
   g_autoptr (SpVaultRecord) record = g_new0 (SpVaultRecord, 1);
   gint64 format = 0;
@@ -201,7 +221,8 @@ parse (const char *text, gsize length, GError **error)
       !take (object, "data", &record->data, error) ||
       !take (object, "image", &record->image, error) ||
       !take (object, "machine", &record->machine, error) ||
-      !take (object, "trust", &record->trust, error) || !take_optional (object, record, error))
+      !take (object, "trust", &record->trust, error) || !take_cloud (object, record, error) ||
+      !take_optional (object, record, error))
     return NULL;
   if (format != FORMAT || !g_uuid_string_is_valid (record->machine)) {
     sp_problem_set_invalid (error, "format", "it is of another release, or damaged");

@@ -5,6 +5,7 @@
  *
  *      {"data":UUID,"format":1,"image":HEX,"machine":UUID,"source":NAME|null,"trust":"exact"}
  *
+ * where it boots a disk of its own, made of a cloud image, also "base":HEX and "bundle":HEX;
  * and, where it was moved, "index":N, "previous":HEX, "newest":VERSION; while it is moved "on_trial":true and
  * "older":HEX, or "restoring":true.
  */
@@ -13,11 +14,14 @@
 #include <gio/gio.h>
 
 typedef struct {
-  char *image;   /* id of the appliance, hex */
+  char *image;   /* id, hex */
   char *machine; /* id for the vm plugin */
   char *data;    /* UUID of the data volume's file system */
   char *source;  /* where it was taken over from; NULL: made by the host alone */
   char *trust;
+  /* Of a cloud image; both NULL: the image is an appliance.  SHA-256, hex, of the vendor's disk that
+   * SP_VAULT_SYSTEM began as, and the id of the bundle in it. */
+  char *base, *bundle;
   guint index;        /* how often the image was exchanged, there and back; never less */
   char *previous;     /* the image of before; NULL: none */
   char *newest;       /* the highest version that was ever kept; NULL: not known */
@@ -45,7 +49,16 @@ void sp_vault_record_restore (SpVaultRecord *record, const char *image);
 /* It has booted an image of @version. */
 void sp_vault_record_had (SpVaultRecord *record, const char *version);
 
-/* The other files of the folder. */
+/* The other files of the folder.  Of the vault of a cloud image only: the disk that it boots, the seed of
+ * its first boot, what is attached for maintenance, and how to log in then. */
+#define SP_VAULT_SYSTEM "system.qcow2"
+#define SP_VAULT_SEED "seed.iso"
+#define SP_VAULT_MAINTENANCE "maintenance.raw"
+#define SP_VAULT_SSH_KEY "ssh-key"
+#define SP_VAULT_SSH_PUBLIC "ssh-key.pub"
+#define SP_VAULT_SSH_HOSTS "ssh-known-hosts"
+/* By this name the machine is in that file, whatever its address is. */
+#define SP_VAULT_SSH_ALIAS "vault"
 #define SP_VAULT_DATA "data.raw"
 #define SP_VAULT_PLUGINS "plugins.squashfs"
 #define SP_VAULT_CONSOLE "console.log"

@@ -20,6 +20,7 @@
 #include "host/vm/vault-record.h"
 
 #define START_MS 240000
+#define CLOUD_START_MS 960000
 #define STOP_MS 90000
 #define END_MS 10000
 #define KILL_MS 5000
@@ -146,8 +147,24 @@ spawn (const SpVmRunOptions *options, GError **error)
   g_ptr_array_add (argv, (gpointer) "run");
   if (options->vault != NULL)
     g_ptr_array_add (argv, (gpointer) options->vault);
+  if (options->maintenance)
+    g_ptr_array_add (argv, (gpointer) "--maintenance");
   g_ptr_array_add (argv, NULL);
   return g_subprocess_launcher_spawnv (launcher, (const char *const *) argv->pdata, error);
+}
+
+/* A distribution boots for longer than an appliance. */
+static guint
+start_ms_of (const SpVmRunOptions *options)
+{
+  int folder = open (options->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  g_autoptr (SpVaultRecord) record = folder >= 0 ? sp_vault_record_read (folder, NULL) : NULL;
+
+  if (folder >= 0)
+    (void) close (folder);
+  if (options->start_ms != 0)
+    return options->start_ms;
+  return record != NULL && record->base != NULL ? CLOUD_START_MS : START_MS;
 }
 
 /* Its first line, or nothing where it ended before. */
@@ -156,8 +173,7 @@ wait_ready (GSubprocess *process, guint start_ms, gboolean *ret_late)
 {
   GInputStream *out = g_subprocess_get_stdout_pipe (process);
   int fd = g_unix_input_stream_get_fd (G_UNIX_INPUT_STREAM (out));
-  gint64 end =
-      g_get_monotonic_time () + (gint64) (start_ms ? start_ms : START_MS) * G_TIME_SPAN_MILLISECOND;
+  gint64 end = g_get_monotonic_time () + (gint64) start_ms * G_TIME_SPAN_MILLISECOND;
   char line[MAX_LINE];
   gsize length = 0;
 
@@ -225,7 +241,7 @@ start_here (const SpVmRunOptions *options, GError **error)
 
   if (process == NULL)
     return FALSE;
-  if (wait_ready (process, options->start_ms, &late))
+  if (wait_ready (process, start_ms_of (options), &late))
     return TRUE;
   end_child (process);
   if (!late && g_subprocess_get_successful (process)) {
@@ -246,7 +262,9 @@ sp_vm_control_start (const SpVmRunOptions *options, GError **error)
                  options->dir);
     return FALSE;
   }
-  return has_unit (options) ? start_unit (options, error) : start_here (options, error);
+  /* What the unit runs again by itself must be what it always runs. */
+  return has_unit (options) && !options->maintenance ? start_unit (options, error)
+                                                     : start_here (options, error);
 }
 
 /* ---- stop ------------------------------------------------------------------------------------------- */

@@ -17,14 +17,17 @@
 #include "host/vm/last-line.h"
 #include "host/vm/settle.h"
 #include "host/vm/machine.h"
+#include "host/vm/maintenance.h"
 #include "host/appliance/plugin-disk.h"
 #include "host/resident/ready-line.h"
 #include "host/resident/service.h"
 #include "host/vm/vm.h"
 #include "plugin/client.h"
 
-/* A guest under emulation on a busy machine takes its time. */
+/* A guest under emulation on a busy machine takes its time; a distribution's, which sets itself up at its
+ * first boot, more of it. */
 #define ANSWER_MS 180000u
+#define CLOUD_ANSWER_MS 900000u
 
 typedef struct {
   SpService *service;
@@ -37,6 +40,7 @@ typedef struct {
   goffset console_mark;     /* where this run's begins */
   GHashTable *on_disk;      /* what is on it */
   gboolean again;           /* it was started before */
+  gboolean maintenance;
   SpPluginProcess *plugin;
   guint acceleration;
   const char *state; /* for people: "stopped", "starting", "running", "stopping" */
@@ -159,7 +163,7 @@ attach (Run *run, const SpVmInfo *info)
 {
   g_autoptr (JsonObject) measurement = sp_machine_measure (run->machine);
   const SpServiceClaim claim = { run->record->trust, acceleration_of (run), measurement,
-                                 run->record->image, run->record->index };
+                                 run->record->image, run->record->index,    run->maintenance };
   g_autoptr (GError) error = NULL;
   int fd;
 
@@ -175,7 +179,7 @@ attach (Run *run, const SpVmInfo *info)
     return;
   }
   run->state = "running";
-  run->timer = g_timeout_add (ANSWER_MS, on_no_answer, run);
+  run->timer = g_timeout_add (run->record->base ? CLOUD_ANSWER_MS : ANSWER_MS, on_no_answer, run);
   sp_service_attach (run->service, fd, sp_machine_url (run->machine));
 }
 
@@ -243,14 +247,23 @@ on_created (const GError *error, gpointer data)
                              on_started, run);
 }
 
-/* It opens them by their names again, so they are hashed again. */
+/* Of a cloud image nothing but its own disk is opened. */
 static gboolean
-check_files (const Run *run, GError **error)
+open_image (Run *run, GError **error)
 {
   g_autofree char *state = sp_state_dir ();
-  g_autoptr (SpImageSet) image = sp_image_set_find (state, run->record->image, error);
 
-  return image != NULL && sp_plugin_disk_check (run->disk, run->disk_sha256, error);
+  g_clear_pointer (&run->image, sp_image_set_free);
+  if (run->record->base == NULL)
+    run->image = sp_image_set_find (state, run->record->image, error);
+  return run->record->base != NULL || run->image != NULL;
+}
+
+/* It opens them by their names again, so they are hashed again. */
+static gboolean
+check_files (Run *run, GError **error)
+{
+  return open_image (run, error) && sp_plugin_disk_check (run->disk, run->disk_sha256, error);
 }
 
 static gboolean
@@ -323,6 +336,10 @@ describe (gpointer data)
   json_object_set_string_member (object, "image", run->record->image);
   if (run->last != NULL)
     json_object_set_string_member (object, "why", run->last);
+  if (run->maintenance) {
+    json_object_set_boolean_member (object, "maintenance", TRUE);
+    json_object_set_string_member (object, "ssh", sp_machine_ssh (run->machine));
+  }
   json_object_set_int_member (object, "pid", getpid ());
   json_array_add_object_element (plugins,
                                  sp_plugin_client_to_json (sp_plugin_process_client (run->plugin)));
@@ -336,6 +353,11 @@ on_unlocked (gboolean again, gpointer data)
   Run *run = data;
 
   g_clear_handle_id (&run->timer, g_source_remove);
+  /* It has set itself up, and what it was told for that has secrets in it. */
+  if (run->record->base != NULL) {
+    (void) unlinkat (sp_service_folder (run->service), SP_VAULT_SEED, 0);
+    sp_machine_drop_seed (run->machine);
+  }
   if (!again)
     sp_ready_line (run->service, acceleration_of (run));
 }
@@ -378,31 +400,65 @@ open_plugin (Run *run, const SpConfigVault *vault, GError **error)
   return run->plugin != NULL;
 }
 
+/* What boots; the data volume becomes larger, and the plugin disk is built. */
+static gboolean
+prepare_files (Run *run, GError **error)
+{
+  const SpConfigVault *vault = sp_service_vault (run->service);
+  g_autofree char *volume = g_build_filename (sp_service_path (run->service), SP_VAULT_DATA, NULL);
+
+  run->settings = sp_vm_settings_new (vault->vm, sp_service_catalog (run->service), error);
+  return run->settings != NULL && open_image (run, error) &&
+         sp_data_volume_grow (volume, run->settings->disk_size, error) &&
+         sp_plugin_disk_build (vault, sp_service_catalog (run->service), run->disk, &run->on_disk,
+                               &run->disk_sha256, error);
+}
+
+static gboolean
+prepare_maintenance (Run *run, guint16 *ret_port, GError **error)
+{
+  if (!run->maintenance) {
+    (void) unlinkat (sp_service_folder (run->service), SP_VAULT_MAINTENANCE, 0);
+    return TRUE;
+  }
+  if (run->record->base != NULL)
+    return sp_maintenance_prepare (sp_service_folder (run->service), ret_port, error);
+  g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
+                       "the vault boots an appliance, which has no login: there is no maintenance "
+                       "but 'vm update'");
+  return FALSE;
+}
+
+static gboolean
+has_seed (const Run *run)
+{
+  return run->record->base != NULL &&
+         faccessat (sp_service_folder (run->service), SP_VAULT_SEED, F_OK, 0) == 0;
+}
+
 static gboolean
 prepare (Run *run, GError **error)
 {
   const SpConfigVault *vault = sp_service_vault (run->service);
-  const char *folder = sp_service_path (run->service);
-  g_autofree char *state = sp_state_dir ();
-  g_autofree char *volume = g_build_filename (folder, SP_VAULT_DATA, NULL);
+  SpMachineSetup setup = { .folder = sp_service_path (run->service), .vault = vault };
 
-  run->disk = g_build_filename (folder, SP_VAULT_PLUGINS, NULL);
-  run->console = g_build_filename (folder, SP_VAULT_CONSOLE, NULL);
+  run->disk = g_build_filename (setup.folder, SP_VAULT_PLUGINS, NULL);
+  run->console = g_build_filename (setup.folder, SP_VAULT_CONSOLE, NULL);
   if (vault->vm == NULL) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "[vault %s] names no vm plugin: set vm = …",
                  vault->name);
     return FALSE;
   }
   run->record = sp_vault_record_read (sp_service_folder (run->service), error);
-  run->image = run->record ? sp_image_set_find (state, run->record->image, error) : NULL;
-  run->settings =
-      run->image ? sp_vm_settings_new (vault->vm, sp_service_catalog (run->service), error) : NULL;
-  if (run->settings == NULL || !sp_data_volume_grow (volume, run->settings->disk_size, error) ||
-      !sp_plugin_disk_build (vault, sp_service_catalog (run->service), run->disk, &run->on_disk,
-                             &run->disk_sha256, error))
+  if (run->record == NULL || !prepare_maintenance (run, &setup.ssh_port, error) ||
+      !prepare_files (run, error))
     return FALSE;
-  run->machine = sp_machine_new (run->record, folder, vault, run->settings, run->image,
-                                 run->disk_sha256, error);
+  setup.settings = run->settings;
+  setup.image = run->image;
+  setup.plugins_sha256 = run->disk_sha256;
+  setup.seed = has_seed (run);
+  setup.maintenance = run->maintenance;
+  run->machine = sp_machine_new (run->record, &setup, error);
   return run->machine != NULL && open_plugin (run, vault, error);
 }
 
@@ -413,7 +469,7 @@ sp_vm_run (const SpVmRunOptions *options, GError **error)
                                  .config = options->config,
                                  .vault = options->vault,
                                  .plugin_dir = options->plugin_dir };
-  Run run = { .state = "stopped" };
+  Run run = { .state = "stopped", .maintenance = options->maintenance };
   gboolean ok;
 
   run.service = sp_vault_settle (options->dir, error)

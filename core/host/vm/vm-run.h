@@ -11,8 +11,8 @@ typedef struct {
   const char *config;     /* NULL: the one in /etc */
   const char *vault;      /* which [vault NAME] of it */
   const char *plugin_dir; /* NULL: the default one */
-  guint
-      start_ms; /* sp_vm_control_start(): how long it waits where no unit does; 0: as it is used to */
+  gboolean maintenance;   /* with a way in by SSH; of a cloud image only */
+  guint start_ms; /* sp_vm_control_start(): how long it waits where no unit does; 0: as is usual */
 } SpVmRunOptions;
 
 /* Runs in the foreground until SIGINT, SIGTERM or SIGHUP: TRUE then.  Call it on the main thread.

@@ -40,7 +40,11 @@ machine_with_id (const char *id, const char *vault_text, const char *vm_text, GE
                              .initrd = { (char *) "/i", (char *) "ii", 1 },
                              .root = { (char *) "/r", (char *) "rr", 1 } };
 
-  return sp_machine_new (&record, "/v", vault, settings, &image, "pp", error);
+  const SpMachineSetup setup = {
+    .folder = "/v", .vault = vault, .settings = settings, .image = &image, .plugins_sha256 = "pp"
+  };
+
+  return sp_machine_new (&record, &setup, error);
 }
 
 static SpMachine *
@@ -86,6 +90,90 @@ test_disks (void)
   g_assert_true (spec->disks[2].read_only);
   for (gsize i = 0; i < spec->n_disks; i++)
     g_assert_cmpuint (spec->disks[i].format, ==, SP_VM_RAW);
+}
+
+/* ---- of a cloud image ------------------------------------------------------------------------------------ */
+
+static SpMachine *
+cloud_machine (const char *vault_text, const char *vm_text, SpMachineSetup setup)
+{
+  g_autoptr (SpPluginCatalog) catalog = sp_plugin_catalog_new (g_getenv ("SP_TEST_PLUGINS"));
+  g_autoptr (SpConfig) config = config_of (catalog, vault_text, vm_text);
+  g_autoptr (SpVmSettings) settings = NULL;
+  const SpVaultRecord record = { .image = (char *) "image-id",
+                                 .machine = (char *) ID,
+                                 .trust = (char *) "rebuilt",
+                                 .base = (char *) "bb",
+                                 .bundle = (char *) "uu" };
+
+  setup.folder = "/v";
+  setup.vault = sp_config_vault (config, NULL, NULL);
+  setup.settings = settings = sp_vm_settings_new (setup.vault->vm, catalog, NULL);
+  setup.plugins_sha256 = "pp";
+  return sp_machine_new (&record, &setup, NULL);
+}
+
+static void
+test_a_cloud_image_boots_the_vaults_own_disk (void)
+{
+  g_autoptr (SpMachine) machine = cloud_machine ("", "", (SpMachineSetup){ .image = NULL });
+  g_autoptr (JsonObject) measurement = sp_machine_measure (machine);
+  const SpVmSpec *spec = sp_machine_spec (machine);
+
+  g_assert_null (spec->kernel);
+  g_assert_null (spec->initrd);
+  g_assert_null (spec->cmdline);
+  g_assert_cmpuint (spec->n_disks, ==, 3);
+  g_assert_cmpstr (spec->disks[0].path, ==, "/v/system.qcow2");
+  g_assert_cmpuint (spec->disks[0].format, ==, SP_VM_QCOW2);
+  g_assert_false (spec->disks[0].read_only);
+  g_assert_cmpstr (spec->disks[1].name, ==, "data");
+  g_assert_cmpstr (spec->disks[2].name, ==, "plugins");
+  g_assert_cmpuint (spec->n_forwards, ==, 1);
+  g_assert_null (sp_machine_ssh (machine));
+  g_assert_cmpuint (spec->memory, ==, 256u * 1024u * 1024u);
+  g_assert_cmpuint (json_object_get_size (measurement), ==, 4);
+  g_assert_cmpstr (json_object_get_string_member (measurement, "base"), ==, "bb");
+  g_assert_cmpstr (json_object_get_string_member (measurement, "bundle"), ==, "uu");
+  g_assert_cmpstr (json_object_get_string_member (measurement, "image"), ==, "image-id");
+  g_assert_cmpstr (json_object_get_string_member (measurement, "plugins"), ==, "pp");
+}
+
+static void
+test_only_the_first_boot_has_the_seed (void)
+{
+  g_autoptr (SpMachine) machine = cloud_machine ("", "", (SpMachineSetup){ .seed = TRUE });
+  const SpVmSpec *spec = sp_machine_spec (machine);
+
+  g_assert_cmpuint (spec->n_disks, ==, 4);
+  g_assert_cmpstr (spec->disks[3].path, ==, "/v/seed.iso");
+  g_assert_cmpstr (spec->disks[3].name, ==, "seed");
+  g_assert_true (spec->disks[3].read_only);
+  for (guint i = 0; i < 2; i++) {
+    sp_machine_drop_seed (machine);
+    g_assert_cmpuint (spec->n_disks, ==, 3);
+  }
+}
+
+static void
+test_maintenance_is_a_disk_and_a_way_to_port_22 (void)
+{
+  const SpMachineSetup setup = { .maintenance = TRUE, .ssh_port = 2222 };
+  g_autoptr (SpMachine) user = cloud_machine ("", "", setup);
+  g_autoptr (SpMachine) bridge = cloud_machine (
+      "listen = 10.0.0.5:3737\n", "network = bridge\nbridge = br0\naddress = 10.0.0.5/24\n", setup);
+  const SpVmSpec *spec = sp_machine_spec (user);
+
+  g_assert_cmpuint (spec->n_disks, ==, 4);
+  g_assert_cmpstr (spec->disks[3].name, ==, "maintenance");
+  g_assert_true (spec->disks[3].read_only);
+  g_assert_cmpuint (spec->n_forwards, ==, 2);
+  g_assert_cmpstr (spec->forwards[1].address, ==, "127.0.0.1");
+  g_assert_cmpuint (spec->forwards[1].port, ==, 2222);
+  g_assert_cmpuint (spec->forwards[1].guest_port, ==, 22);
+  g_assert_cmpstr (sp_machine_ssh (user), ==, "127.0.0.1:2222");
+  g_assert_cmpuint (sp_machine_spec (bridge)->n_forwards, ==, 0);
+  g_assert_cmpstr (sp_machine_ssh (bridge), ==, "10.0.0.5:22");
 }
 
 /* Emulation is no boundary, so a machine must not fall back to it by itself. */
@@ -358,6 +446,12 @@ main (int argc, char **argv)
   g_test_add_func ("/machine/name-servers", test_name_servers);
   g_test_add_func ("/machine/bridge-and-listen-must-agree", test_bridge_and_listen_must_agree);
   g_test_add_func ("/machine/everything-that-boots-is-measured", test_measurement);
+  g_test_add_func ("/machine/a-cloud-image-boots-the-vaults-own-disk",
+                   test_a_cloud_image_boots_the_vaults_own_disk);
+  g_test_add_func ("/machine/only-the-first-boot-has-the-seed",
+                   test_only_the_first_boot_has_the_seed);
+  g_test_add_func ("/machine/maintenance-is-a-disk-and-a-way-to-port-22",
+                   test_maintenance_is_a_disk_and_a_way_to_port_22);
   g_test_add_func ("/plugin-disk/paths-are-those-of-the-guest", test_options_are_mapped);
   ADD_TEST ("/plugin-disk/a-store-has-no-path-of-its-own", test_store_has_no_path_of_its_own);
   ADD_TEST ("/plugin-disk/only-small-files-are-carried", test_only_small_files_are_carried);

@@ -49,7 +49,9 @@ test_approvers (void)
 static char *
 statement_of (const SpHostKeys *keys, const char *trust, JsonObject *measurement)
 {
-  const SpOwnership ownership = { trust, "none", "ab", measurement };
+  const SpOwnership ownership = {
+    .trust = trust, .acceleration = "none", .approvers = "ab", .measurement = measurement
+  };
 
   return sp_ownership_statement (keys, &ownership);
 }
@@ -71,6 +73,26 @@ test_measured (Folder *folder, gconstpointer data)
   g_assert_nonnull (object);
   g_assert_nonnull (
       strstr (statement, "\",\"measurement\":{\"kernel\":\"11\",\"root\":\"22\"},\"taken_at\":"));
+}
+
+/* Whoever looks sees that there is a way in; where there is none the statement is what it always was. */
+static void
+test_maintenance (Folder *folder, gconstpointer data)
+{
+  g_autoptr (SpHostKeys) keys = sp_host_keys_open (folder->fd, NULL, NULL);
+  g_autofree char *usual = statement_of (keys, "rebuilt", NULL);
+  const SpOwnership open = {
+    .trust = "rebuilt", .acceleration = "none", .approvers = "ab", .maintenance = TRUE
+  };
+  g_autofree char *statement = sp_ownership_statement (keys, &open);
+  g_autofree char *signature = sp_ownership_sign (keys, statement, NULL);
+  g_autoptr (JsonObject) object =
+      sp_ownership_verify (statement, signature, keys->host_public, NULL);
+
+  g_assert_nonnull (object);
+  g_assert_true (json_object_get_boolean_member (object, "maintenance"));
+  g_assert_nonnull (strstr (statement, "\",\"maintenance\":true,\"taken_at\":"));
+  g_assert_null (strstr (usual, "maintenance"));
 }
 
 static void
@@ -182,6 +204,7 @@ main (int argc, char **argv)
   g_test_add_func ("/ownership/digest-of-approvers-is-not-of-their-order", test_approvers);
   ADD_TEST ("/ownership/own-statement-is-good", test_good);
   ADD_TEST ("/ownership/what-was-measured-is-in-it-sorted", test_measured);
+  ADD_TEST ("/ownership/maintenance-is-said", test_maintenance);
   ADD_TEST ("/ownership/anything-changed-is-refused", test_tampered);
   ADD_TEST ("/ownership/signed-nonsense-is-refused", test_signed_nonsense);
   ADD_TEST ("/ownership/proof-is-of-this-nonce-and-statement", test_proof);

@@ -53,6 +53,22 @@ test_record_without_a_source (Folder *folder, gconstpointer data)
 }
 
 static void
+test_record_of_a_cloud_image (Folder *folder, gconstpointer data)
+{
+  g_autoptr (SpVaultRecord) record = sp_vault_record_new ("ab12", "rebuilt", NULL);
+  g_autoptr (SpVaultRecord) read = NULL;
+
+  record->base = g_strdup ("b0");
+  record->bundle = g_strdup ("b1");
+  g_assert_true (sp_vault_record_write (record, folder->fd, NULL));
+  read = sp_vault_record_read (folder->fd, NULL);
+  g_assert_nonnull (read);
+  g_assert_cmpstr (read->base, ==, "b0");
+  g_assert_cmpstr (read->bundle, ==, "b1");
+  g_assert_cmpstr (read->trust, ==, "rebuilt");
+}
+
+static void
 test_no_record (Folder *folder, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
@@ -77,6 +93,9 @@ test_damaged_record (Folder *folder, gconstpointer data)
     "\"12345678-1234-4234-8234-123456789012\",\"source\":null,\"trust\":\"exact\",\"more\":1}",
     "{\"data\":\"d\",\"format\":1,\"image\":\"i\",\"machine\":"
     "\"12345678-1234-4234-8234-123456789012\",\"source\":null,\"trust\":\"exact\",\"index\":-1}",
+    "{\"data\":\"d\",\"format\":1,\"image\":\"i\",\"machine\":"
+    "\"12345678-1234-4234-8234-123456789012\",\"source\":null,\"trust\":\"rebuilt\",\"base\":"
+    "\"b\"}",
     "{\"data\":\"d\",\"format\":1,\"image\":\"i\",\"machine\":"
     "\"12345678-1234-4234-8234-123456789012\",\"source\":null,\"trust\":\"exact\","
     "\"on_trial\":true}",
@@ -294,6 +313,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD_TEST ("/vault-record/round-trip", test_record);
   ADD_TEST ("/vault-record/without-a-source", test_record_without_a_source);
+  ADD_TEST ("/vault-record/of-a-cloud-image", test_record_of_a_cloud_image);
   ADD_TEST ("/vault-record/a-folder-without-one-is-no-vault", test_no_record);
   ADD_TEST ("/vault-record/a-damaged-one-is-refused", test_damaged_record);
   ADD_TEST ("/vault-record/moves-to-another-image-and-back", test_moves);

@@ -1,0 +1,263 @@
+/* provision-image.c - what provision does for an appliance, and for a cloud image: provision-private.h */
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/problem.h"
+#include "host/vm/machine.h"
+#include "host/vm/provision-private.h"
+
+#define GUEST_PORT 3737u
+#define GUEST_SSH 22u
+/* Only while it is put onto the disks; what a run that was killed has left is removed. */
+#define IMAGE "image.new"
+/* ---- the appliance ------------------------------------------------------------------------------------- */
+
+static gboolean
+check_nothing (Provision *provision, GError **error)
+{
+  return TRUE;
+}
+
+static gboolean
+open_appliance (Provision *provision, char **ret_message, GError **error)
+{
+  provision->image = sp_image_set_open (provision->folder, error);
+  if (provision->image == NULL)
+    return FALSE;
+  *ret_message =
+      g_strdup_printf ("%.12s…, version %s", provision->image->id, provision->image->version);
+  return TRUE;
+}
+
+static gboolean
+make_appliance_disk (Provision *provision, GError **error)
+{
+  return sp_image_set_make_disk (provision->image, provision->paths[SP_SOURCE_DISK],
+                                 provision->settings->disk_size, error);
+}
+
+static gboolean
+make_no_seed (Provision *provision, char **ret_message, gboolean *ret_skipped, GError **error)
+{
+  *ret_skipped = TRUE;
+  *ret_message = g_strdup ("an appliance needs no cloud-init");
+  return TRUE;
+}
+
+/* ---- the cloud image ----------------------------------------------------------------------------------- */
+
+/* Before anything is fetched. */
+static gboolean
+check_cloud_tools (Provision *provision, GError **error)
+{
+  static const struct {
+    const char *tool;
+    const char *package;
+  } tools[] = { { "qemu-img", "qemu-utils" }, { "genisoimage", "genisoimage" }, { "tar", "tar" } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (tools); i++) {
+    g_autofree char *path = g_find_program_in_path (tools[i].tool);
+
+    if (path != NULL)
+      continue;
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG, "there is no %s: install the package %s",
+                 tools[i].tool, tools[i].package);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+on_fetched (guint64 done, guint64 total, gpointer data)
+{
+  if (total > 0)
+    g_printerr ("secret-proxy: fetched %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " MiB\n",
+                done >> 20, total >> 20);
+  else
+    g_printerr ("secret-proxy: fetched %" G_GUINT64_FORMAT " MiB\n", done >> 20);
+}
+
+/* Of a base, with the programs of this machine. */
+static SpCloudImage *
+make_image (Provision *provision, GError **error)
+{
+  g_autofree char *folder = g_build_filename (provision->staging, IMAGE, NULL);
+  SpCloudParts parts = { .templates = provision->options->templates };
+
+  if (!sp_cloud_base_get (provision->source, on_fetched, NULL, error))
+    return NULL;
+  sp_cloud_base_parts (provision->source, &parts);
+  sp_image_set_discard (folder);
+  return sp_cloud_image_make (&parts, folder, error);
+}
+
+static gboolean
+open_cloud (Provision *provision, char **ret_message, GError **error)
+{
+  provision->cloud = provision->folder ? sp_cloud_image_open (provision->folder, error)
+                                       : make_image (provision, error);
+  if (provision->cloud == NULL)
+    return FALSE;
+  *ret_message =
+      g_strdup_printf ("%s, SHA-512 %.12s…; as an image %.12s…, version %s", provision->cloud->name,
+                       provision->cloud->sha512, provision->cloud->id, provision->cloud->version);
+  return TRUE;
+}
+
+static gboolean
+make_cloud_disk (Provision *provision, GError **error)
+{
+  return sp_cloud_image_make_system (provision->cloud, provision->paths[SP_SOURCE_DISK],
+                                     provision->settings->disk_size, error);
+}
+
+static gboolean
+make_cloud_seed (Provision *provision, char **ret_message, gboolean *ret_skipped, GError **error)
+{
+  if (!sp_provision_make_seed (provision, SP_PROVISION_MAC, ret_message, error))
+    return FALSE;
+  /* All of it is on the disks now. */
+  sp_provision_discard_image (provision);
+  return TRUE;
+}
+
+/* ---- which of them ------------------------------------------------------------------------------------- */
+
+static const ProvisionKind kinds[SP_N_IMAGE_KINDS] = {
+  [SP_IMAGE_APPLIANCE] = { "128M", "256M", 240, check_nothing, open_appliance, make_appliance_disk,
+                           make_no_seed },
+  [SP_IMAGE_CLOUD] = { "256M", "10G", 900, check_cloud_tools, open_cloud, make_cloud_disk,
+                       make_cloud_seed },
+};
+
+/* A file of an image stands for its folder.  NULL: it is no image that is ready. */
+static char *
+image_folder (const char *image)
+{
+  g_autofree char *dir =
+      g_file_test (image, G_FILE_TEST_IS_REGULAR) ? g_path_get_dirname (image) : g_strdup (image);
+  SpImageKind kind;
+
+  if (g_file_test (image, G_FILE_TEST_IS_DIR) || sp_image_folder_kind (dir, &kind, NULL))
+    return g_steal_pointer (&dir);
+  return NULL;
+}
+
+/* What only the other kind has. */
+static gboolean
+check_options (const Provision *provision, SpImageKind kind, GError **error)
+{
+  const SpProvisionOptions *options = provision->options;
+  const char *what = options->sha512 != NULL ? "--sha512" : "--templates";
+
+  if (provision->folder != NULL && (options->sha512 != NULL || options->templates != NULL)) {
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_USAGE,
+                 "%s is for an image that is made here: %s is made already, and has its own", what,
+                 options->image);
+    return FALSE;
+  }
+  if (kind == SP_IMAGE_CLOUD || options->ssh_port == 0)
+    return TRUE;
+  g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_USAGE,
+                       "--ssh-port is for cloud images: an appliance has no SSH");
+  return FALSE;
+}
+
+gboolean
+sp_provision_choose (Provision *provision, GError **error)
+{
+  SpImageKind kind = SP_IMAGE_CLOUD;
+
+  provision->folder = image_folder (provision->options->image);
+  if (provision->folder != NULL) {
+    if (!sp_image_folder_kind (provision->folder, &kind, error))
+      return FALSE;
+  } else {
+    provision->source =
+        sp_cloud_base_resolve (provision->options->image, provision->options->sha512, error);
+    if (provision->source == NULL)
+      return FALSE;
+  }
+  provision->kind = &kinds[kind];
+  return check_options (provision, kind, error);
+}
+
+gboolean
+sp_provision_is_cloud (const Provision *provision)
+{
+  return provision->kind == &kinds[SP_IMAGE_CLOUD];
+}
+
+const char *
+sp_provision_image_id (const Provision *provision)
+{
+  return provision->cloud ? provision->cloud->id : provision->image->id;
+}
+
+void
+sp_provision_clear_image (Provision *provision)
+{
+  sp_image_set_free (provision->image);
+  sp_cloud_image_free (provision->cloud);
+  sp_cloud_base_free (provision->source);
+  g_free (provision->folder);
+}
+
+void
+sp_provision_discard_image (Provision *provision)
+{
+  g_autofree char *made =
+      provision->source ? g_build_filename (provision->staging, IMAGE, NULL) : NULL;
+
+  if (made != NULL)
+    sp_image_set_discard (made);
+}
+
+/* ---- the machine --------------------------------------------------------------------------------------- */
+
+static void
+add_appliance (Provision *provision, SpVmSpec *spec)
+{
+  provision->cmdline = sp_machine_cmdline (SP_DISK_ROOT_DEVICE, provision->settings);
+  spec->kernel = provision->image->kernel.path;
+  spec->initrd = provision->image->initrd.path;
+  spec->cmdline = provision->cmdline;
+}
+
+static void
+add_cloud (Provision *provision, ProvisionSpec *spec)
+{
+  spec->disks[spec->spec.n_disks++] =
+      (SpVmDisk){ provision->paths[SP_SOURCE_SEED], SP_CLOUD_SEED_SERIAL, SP_VM_RAW, TRUE };
+  spec->spec.mac = SP_PROVISION_MAC;
+  if (provision->options->ssh_port != 0)
+    spec->forwards[spec->spec.n_forwards++] =
+        (SpVmForward){ SP_PROVISION_LOOPBACK, provision->options->ssh_port, GUEST_SSH };
+}
+
+void
+sp_provision_spec (Provision *provision, ProvisionSpec *ret_spec)
+{
+  *ret_spec = (ProvisionSpec){
+    .spec = {
+      .size = sizeof ret_spec->spec,
+      .id = provision->id,
+      .name = "agent",
+      .role = SP_VM_PROVISION,
+      .n_disks = 1,
+      .n_forwards = 1,
+      .monitor = provision->paths[SP_SOURCE_MONITOR],
+      .pid_file = provision->paths[SP_SOURCE_PID],
+    },
+    .disks = { { provision->paths[SP_SOURCE_DISK], "disk", SP_VM_QCOW2, FALSE } },
+    .forwards = { { SP_PROVISION_LOOPBACK, provision->options->port, GUEST_PORT } },
+  };
+  ret_spec->spec.disks = ret_spec->disks;
+  ret_spec->spec.forwards = ret_spec->forwards;
+  if (sp_provision_is_cloud (provision))
+    add_cloud (provision, ret_spec);
+  else if (provision->image != NULL)
+    add_appliance (provision, &ret_spec->spec);
+  sp_vm_settings_apply (provision->settings, &ret_spec->spec);
+}
