@@ -24,7 +24,7 @@ PLACE = "/opt/secret-proxy"
 INSIDE = PLACE + "/bin/secret-proxy"
 MADE_AT = 1704067200
 NAMES = ("sh", "cat", "chmod", "chown", "cp", "dirname", "env", "id", "ifconfig", "kill", "ls", "mkdir", "mv", "rm",
-         "sha256sum", "sleep", "sync", "wget")
+         "sha256sum", "sleep", "sync", "tar", "touch", "wget")
 
 
 def build(option, to) -> dict:
@@ -38,6 +38,13 @@ def build(option, to) -> dict:
 def source(name) -> str:
     """The text of a file of core/bundle."""
     with open(os.path.join(os.path.dirname(__file__), "..", "..", "core", "bundle", name), encoding="utf-8") as file:
+        return file.read()
+
+
+def template(name) -> str:
+    """The text of a template of a cloud image's seed."""
+    folder = os.path.join(os.path.dirname(__file__), "..", "..", "core", "host", "cloud", "templates")
+    with open(os.path.join(folder, name), encoding="utf-8") as file:
         return file.read()
 
 

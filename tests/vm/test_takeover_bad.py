@@ -204,11 +204,12 @@ class Monitors(Case):
         self.assert_fails(1, CONFIG, "/nonexistent/qemu", "install")
         self.assertEqual(agent.asked, [])
 
-    def test_another_trust_is_no_config_yet(self):
+    def test_another_trust_is_no_config_yet_or_has_no_image(self):
         agent = self.agent()
-        for trust in ("audited", "rebuilt"):
-            self.world.configure(vault=f"trust = {trust}\n")
-            self.assert_fails(1, CONFIG, trust, "exact")
+        self.world.configure(vault="trust = audited\n")
+        self.assert_fails(1, CONFIG, "audited", "exact")
+        self.world.configure(vault="trust = rebuilt\n")
+        self.assert_fails(1, NOT_FOUND, "[vault default] trust = rebuilt: ", "image build --cloud")
         self.assertEqual(agent.asked, [])
 
     def test_a_source_or_a_config_that_is_none(self):

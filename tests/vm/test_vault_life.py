@@ -82,6 +82,19 @@ class Life(unittest.TestCase):
         self.assertLessEqual(anchor["seq"], found["entries"])
         return found
 
+    def test_0_nobody_logs_in_to_an_appliance(self):
+        """It has no SSH, so a start for maintenance would open nothing and look as if it did."""
+        vault = ("--json", "--vault", self.world.vault + "/")
+        done = self.world.host(*vault, "vm", "ssh", "--", "true")
+        self.assertEqual(done.status, 6, done)
+        self.assertIn("not in maintenance", done.json["error"]["message"])
+        self.admin("vm", "stop")
+        done = self.world.host(*vault, "vm", "start", "--maintenance")
+        self.assertEqual(done.status, 6, done)
+        self.assertIn("an appliance, which has no login", done.json["error"]["message"])
+        self.admin("vm", "start")
+        self.redeem()
+
     def test_1_what_was_acknowledged_survives_a_power_cut(self):
         seed = random.randrange(10**6)
         dice, secrets, asked, kept_on = random.Random(seed), [], [], threading.Event()

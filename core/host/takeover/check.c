@@ -33,7 +33,7 @@ sp_takeover_check (gpointer data, char **ret_message, gboolean *ret_skipped, GEr
   gboolean ok;
   int fd;
 
-  if (takeover->cloud != NULL) {
+  if (sp_takeover_is_rebuilt (takeover)) {
     *ret_skipped = TRUE;
     *ret_message = g_strdup ("rebuilt: nothing of the agent's disk is opened");
     return TRUE;

@@ -37,9 +37,16 @@ sp_takeover_is_cloud (const char *state, const char *id, gboolean *ret_is, GErro
 }
 
 gboolean
+sp_takeover_is_rebuilt (const SpTakeover *takeover)
+{
+  return g_strcmp0 (takeover->trust, SP_TRUST_REBUILT) == 0;
+}
+
+gboolean
 sp_takeover_open_cloud (SpTakeover *takeover, const char *id, GError **error)
 {
   takeover->cloud = sp_cloud_image_find (takeover->state, id, error);
+  takeover->trust = SP_TRUST_REBUILT;
   takeover->image_id = takeover->cloud ? g_strdup (takeover->cloud->id) : NULL;
   return takeover->cloud != NULL;
 }

@@ -31,7 +31,7 @@ sp_takeover_copy (gpointer data, char **ret_message, gboolean *ret_skipped, GErr
   gboolean ok;
   int fd;
 
-  if (takeover->cloud != NULL) {
+  if (sp_takeover_is_rebuilt (takeover)) {
     *ret_skipped = TRUE;
     *ret_message =
         g_strdup ("rebuilt: the host makes a disk of its own, and uses nothing of the agent's");

@@ -27,9 +27,10 @@ typedef struct {
   const SpConfigSource *from; /* NULL: create */
   char *folder;               /* the vault's, absolute */
   int fd;                     /* of it */
-  char *image_id;             /* what it boots, or is made of; NULL: not known yet */
-  SpImageSet *image;          /* of these two one, once it is opened: */
-  SpCloudImage *cloud;        /* trust `rebuilt` */
+  const char *trust; /* how it comes to be trusted: one of the words below; NULL: not known yet */
+  char *image_id;    /* what it boots, or is made of; NULL: not known yet */
+  SpImageSet *image; /* of these two one, once it is opened: */
+  SpCloudImage *cloud;
   SpSource *source;
   guint16 port; /* where the agent's vault listens */
   SpMonitor *monitor;
@@ -77,9 +78,15 @@ void sp_takeover_undo_trust (gpointer takeover);
 void sp_takeover_undo_keys (gpointer takeover);
 void sp_takeover_undo_start (gpointer takeover);
 
+/* The words of `trust`. */
+#define SP_TRUST_EXACT "exact"
+#define SP_TRUST_REBUILT "rebuilt"
+
 /* ---- cloud.c: the same steps where it boots a disk of its own --------------------------------------------- */
 /* Whether the image @id of this host is a cloud image. */
 gboolean sp_takeover_is_cloud (const char *state, const char *id, gboolean *ret_is, GError **error);
+/* Whether nothing of the agent's disk is used, so that it need not even be copied. */
+gboolean sp_takeover_is_rebuilt (const SpTakeover *takeover);
 gboolean sp_takeover_open_cloud (SpTakeover *takeover, const char *id, GError **error);
 /* Whatever image the agent @claimed (NULL: none) to have booted.  @ret_why: which and why, for people. */
 gboolean sp_takeover_choose_cloud (SpTakeover *takeover, const char *claimed, char **ret_why,

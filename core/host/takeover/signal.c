@@ -89,13 +89,14 @@ check_appliance (const SpTakeover *takeover, const SpReady *ready, GError **erro
 static gboolean
 choose_image (SpTakeover *takeover, const SpReady *ready, char **ret_what, GError **error)
 {
-  if (g_str_equal (takeover->vault->trust, "rebuilt"))
+  if (g_str_equal (takeover->vault->trust, SP_TRUST_REBUILT))
     return sp_takeover_choose_cloud (takeover, ready->image, ret_what, error);
   if (!check_appliance (takeover, ready, error))
     return FALSE;
   takeover->image = sp_image_set_find (takeover->state, ready->image, error);
   if (takeover->image == NULL)
     return FALSE;
+  takeover->trust = SP_TRUST_EXACT;
   takeover->image_id = g_strdup (takeover->image->id);
   *ret_what = g_strdup_printf ("image %.12s…", takeover->image_id);
   return TRUE;

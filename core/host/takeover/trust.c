@@ -45,8 +45,8 @@ sp_takeover_trust (gpointer data, char **ret_message, gboolean *ret_skipped, GEr
 {
   SpTakeover *takeover = data;
 
-  return takeover->cloud ? sp_takeover_make_system (takeover, ret_message, error)
-                         : compare (takeover, ret_message, error);
+  return sp_takeover_is_rebuilt (takeover) ? sp_takeover_make_system (takeover, ret_message, error)
+                                           : compare (takeover, ret_message, error);
 }
 
 static gboolean
@@ -70,6 +70,7 @@ sp_create_trust (gpointer data, char **ret_message, gboolean *ret_skipped, GErro
   takeover->image = sp_image_set_find (takeover->state, id, error);
   if (takeover->image == NULL)
     return FALSE;
+  takeover->trust = SP_TRUST_EXACT;
   takeover->image_id = g_strdup (takeover->image->id);
   *ret_message = g_strdup_printf ("exact: image %.12s… of this host", takeover->image_id);
   return TRUE;

@@ -99,7 +99,7 @@ class World:
         """`telegram`: with an emulated one; `real`: (token, person) of the real one instead; `reach`: the
         words in front of all that the agent runs; `kind`: the vm plugin of the host."""
         # First, as it may take long or fail, and nothing is there yet.
-        self.image_folder = image(say)
+        self.image_folder = self.make_image(say)
         self.home = tempfile.mkdtemp(prefix="sp-test-", dir=ROOM)
         os.chmod(self.home, 0o755)
         self.state, self.agent_home = self.path("state"), self.path("agent")
@@ -113,6 +113,10 @@ class World:
         except BaseException:
             self.end()
             raise
+
+    @staticmethod
+    def make_image(say):
+        return image(say)
 
     def _make(self, telegram):
         if telegram:
@@ -207,8 +211,11 @@ class World:
 
     # ---- the story
 
+    def which_image(self):
+        return []
+
     def bring_image(self):
-        self.must("image", "export", self.agent_image)
+        self.must("image", "export", self.agent_image, *self.which_image())
         for folder, _, names in os.walk(self.agent_image):
             for path in (folder, *(os.path.join(folder, n) for n in names)):
                 os.chown(path, self.user, self.user)

@@ -1,0 +1,161 @@
+"""Cloud images as they are typed: built of a file, kept beside appliances, shown, copied, removed; and what provision would do.
+
+$SECRET_PROXY names the program. No machine is started; the disk of a vendor is a qcow2 of nothing.
+"""
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+PROGRAM = os.environ.get("SECRET_PROXY", "secret-proxy")
+LIMIT = 120
+OK, USAGE, NOT_FOUND, CONFLICT, INTEGRITY = 0, 2, 5, 6, 9
+
+
+def sha512(path):
+    with open(path, "rb") as file:
+        return hashlib.sha512(file.read()).hexdigest()
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="sp-test-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.base = cls.at("vendor.qcow2")
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", cls.base, "4M"], check=True)
+        cls.exported = cls.at("exported")
+        cls.built = cls.call("image", "build", "--cloud", cls.base, "--sha512", sha512(cls.base), "--output", cls.exported)
+
+    @classmethod
+    def at(cls, *names):
+        return os.path.join(cls.folder, *names)
+
+    @classmethod
+    def run_program(cls, *args):
+        env = {**os.environ, "SECRET_PROXY_STATE_DIR": cls.at("state"), "XDG_CACHE_HOME": cls.at("cache")}
+        return subprocess.run([PROGRAM, "--json", *args], capture_output=True, timeout=LIMIT, env=env, check=False,
+                              stdin=subprocess.DEVNULL)
+
+    @classmethod
+    def call(cls, *args):
+        done = cls.run_program(*args)
+        assert done.returncode == OK, done
+        return json.loads(done.stdout)
+
+    def refused(self, status, *args):
+        done = self.run_program(*args)
+        self.assertEqual(done.returncode, status, done)
+        return json.loads(done.stdout.splitlines()[-1])["error"]["message"]
+
+
+class Images(Case):
+    def test_it_says_what_it_is_made_of(self):
+        self.assertEqual(self.built["kind"], "cloud")
+        self.assertEqual(self.built["base"], "vendor.qcow2")
+        self.assertEqual(self.built["sha512"], sha512(self.base))
+        self.assertNotIn("url", self.built)
+        with open(self.at("exported", "manifest"), "rb") as file:
+            text = file.read()
+        self.assertEqual(self.built["image"], "sha256:" + hashlib.sha256(text).hexdigest())
+        manifest = json.loads(text)
+        self.assertEqual((manifest["format"], manifest["kind"]), (1, "cloud"))
+        self.assertEqual(sorted(manifest["templates"]), ["meta-data", "network-config", "user-data"])
+
+    def test_it_is_kept_shown_copied_and_removed(self):
+        name = self.call("image", "import", self.exported)["image"].removeprefix("sha256:")
+        items = self.call("image", "list")["items"]
+        self.assertEqual([(item["image"], item["kind"], item["release"]) for item in items], [(name, "cloud", "vendor.qcow2")])
+        self.assertEqual(self.call("image", "measure", name)["image"], "sha256:" + name)
+        copy = self.call("image", "export", self.at("copy"), "--image", name)
+        self.assertEqual(copy["image"], "sha256:" + name)
+        # Where an appliance is needed it is none, nor the newest of them.
+        self.refused(NOT_FOUND, "image", "measure")
+        self.call("image", "rm", name, "--yes")
+        self.assertEqual(self.call("image", "list")["items"], [])
+        self.refused(NOT_FOUND, "image", "measure", name)
+
+    def test_damage_is_found(self):
+        shutil.copytree(self.exported, self.at("damaged"))
+        with open(self.at("damaged", "user-data"), "a", encoding="utf-8") as file:
+            file.write("# more\n")
+        self.assertIn("user-data", self.refused(INTEGRITY, "image", "import", self.at("damaged")))
+
+    def test_what_can_not_be_built(self):
+        wrong = "a" * 128
+        self.assertIn("SHA-512", self.refused(INTEGRITY, "image", "build", "--cloud", self.base, "--sha512", wrong, "--output", self.at("x")))
+        self.assertIn("--sha512", self.refused(USAGE, "image", "build", "--cloud", "https://127.0.0.1:1/x.qcow2"))
+        self.assertIn("128 hex digits", self.refused(USAGE, "image", "build", "--cloud", "debian", "--sha512", "12"))
+        self.assertIn("alpine, debian", self.refused(USAGE, "image", "build", "--cloud", "plan9"))
+        self.assertIn("one thing", self.refused(USAGE, "image", "build", "--cloud", self.base, "--oci", self.at("y")))
+        self.assertIn("--cloud", self.refused(USAGE, "image", "build", "--sha512", wrong))
+        self.assertFalse(os.path.exists(self.at("x")))
+
+    def test_templates_of_an_administrator(self):
+        folder = self.at("templates")
+        os.mkdir(folder)
+        with open(os.path.join(folder, "meta-data"), "w", encoding="utf-8") as file:
+            file.write("instance-id: @instance-id@\nlocal-hostname: mine\n")
+        built = self.call("image", "build", "--cloud", self.base, "--templates", folder, "--output", self.at("own"))
+        self.assertNotEqual(built["image"], self.built["image"])
+        told = self.plan("--image", self.at("own"))
+        self.assertIn("local-hostname: mine", told[4]["message"])
+        self.assertIn("#cloud-config", told[4]["message"])
+
+    # ---- what provision would do
+
+    def plan(self, *more):
+        done = self.run_program("provision", "--dry-run", "--staging", self.at("staging"), "--port", "4000", *more)
+        self.assertEqual(done.returncode, OK, done)
+        self.assertFalse(os.path.exists(self.at("staging")))
+        self.assertFalse(os.path.exists(self.at("cache")))
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([line["step"] for line in lines], list(range(1, 9)))
+        self.assertEqual({line["status"] for line in lines}, {"planned"})
+        return {line["step"]: line for line in lines}
+
+    def assert_tells(self, line, *words):
+        for word in words:
+            self.assertIn(word, line["message"])
+
+    def test_a_dry_run_of_a_name(self):
+        for name, sums in (("debian", "/SHA512SUMS"), ("alpine", "-cloudinit-r0.qcow2.sha512")):
+            told = self.plan("--image", name)
+            self.assert_tells(told[2], "fetch https://", sums, self.at("cache", "secret-proxy", "images"))
+            given = self.plan("--image", name, "--sha512", "b" * 128)
+            self.assertNotIn(sums, given[2]["message"])
+            self.assert_tells(given[2], "b" * 128)
+
+    def test_a_dry_run_of_an_address(self):
+        told = self.plan("--image", "https://images.example/x.qcow2", "--sha512", "C" * 128)
+        self.assert_tells(told[2], "fetch https://images.example/x.qcow2", "c" * 128)
+
+    def test_a_dry_run_tells_commands_and_contents(self):
+        told = self.plan("--image", self.exported, "--ssh-port", "4001", "--disk", "1G")
+        self.assert_tells(told[3], f"convert -f qcow2 -O qcow2 {self.exported}/base.qcow2", str(1 << 30))
+        self.assert_tells(told[4], "---- user-data\n#cloud-config\n", "---- meta-data\ninstance-id: \"", "---- network-config\n", "genisoimage",
+                          'ssh_authorized_keys: ["(made at the run)"]')
+        self.assert_tells(told[5], "256 MiB", "the disk's own loader", "127.0.0.1:4000 to port 3737", "127.0.0.1:4001 to port 22", "read-only")
+        self.assert_tells(told[6], "http://127.0.0.1:4000/health", "900 s")
+        self.assert_tells(told[8], '{"format":1,"image":"%s","port":4000}' % self.built["image"])
+
+    def test_a_dry_run_of_what_can_not_be(self):
+        words = ("provision", "--dry-run", "--staging", self.at("staging"))
+        self.refused(USAGE, *words, "--image", "plan9")
+        self.refused(USAGE, *words, "--image", "https://127.0.0.1:1/x")
+        self.assertIn("--sha512", self.refused(USAGE, *words, "--image", self.exported, "--sha512", "a" * 128))
+
+    def test_a_word_of_a_template_that_stands_for_nothing(self):
+        folder = self.at("wrong")
+        os.mkdir(folder)
+        with open(os.path.join(folder, "user-data"), "w", encoding="utf-8") as file:
+            file.write("#cloud-config\nhostname: @hostnam@\n")
+        message = self.refused(3, "provision", "--dry-run", "--staging", self.at("staging"), "--image", self.base, "--templates", folder)
+        self.assertIn("@hostnam@", message)
+
+
+if __name__ == "__main__":
+    unittest.main()
