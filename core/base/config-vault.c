@@ -43,7 +43,8 @@ static const SpOption vault_options[] = {
     .help = "how a takeover comes to trust what boots" },
   { .key = "image",
     .type = SP_OPTION_STRING,
-    .help = "the id of the image that a new vault is made of; not given: for trust = exact what "
+    .help = "the image that a new vault is made of: an id, or the name of a cloud image's base; "
+            "not given: for trust = exact what "
             "the agent names, else the newest of its kind" },
   { .key = "allow-emulation",
     .type = SP_OPTION_BOOL,

@@ -57,7 +57,7 @@ typedef struct {
   gboolean tls_required;
   gboolean tls_given; /* FALSE: tls_required is the default */
   const char *trust;  /* "exact", "rebuilt", "audited" */
-  const char *image;  /* the id of the one that is booted; NULL: not given */
+  const char *image;  /* of which it is made: an id, or the name of a base; NULL: not given */
   gboolean allow_emulation;
   const char *master_key; /* "file:PATH", "systemd-creds:PATH", "exec:COMMAND"; NULL: not given */
 } SpConfigVault;

@@ -65,7 +65,8 @@ static const SpCliOption takeover_options[] = {
   { "approval-timeout", "TIME", FALSE, "how long the last step waits for a person, as in 2m" },
 };
 static const SpCliOption create_options[] = {
-  { "image", "ID", FALSE, "which image; the newest of this host where it is not given" },
+  { "image", "ID|NAME", FALSE,
+    "which image, or the newest cloud image of that name; the newest appliance else" },
 };
 static const SpCliOption provision_options[] = {
   { "staging", "DIR", FALSE, "the folder that the host takes the vault from" },
@@ -199,7 +200,7 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = 1,
     .run = sp_cli_takeover },
   { .name = "create",
-    .args = "VAULT [--image ID]",
+    .args = "VAULT [--image ID|NAME]",
     .help = "make a vault VM on this host, without an agent's part",
     SP_CLI_OPTIONS (create_options),
     .min_args = 1,

@@ -60,8 +60,7 @@ add_option (GPtrArray *argv, char *option)
 static GPtrArray *
 ssh_argv (const char *folder, const char *address, char **command)
 {
-  static const char *const options[] = { "HostKeyAlias=" SP_VAULT_SSH_ALIAS,
-                                         "GlobalKnownHostsFile=/dev/null",
+  static const char *const options[] = { "GlobalKnownHostsFile=/dev/null",
                                          "StrictHostKeyChecking=yes",
                                          "UpdateHostKeys=no",
                                          "IdentitiesOnly=yes",
@@ -76,6 +75,7 @@ ssh_argv (const char *folder, const char *address, char **command)
   g_ptr_array_add (argv, g_strdup ("none"));
   for (gsize i = 0; i < G_N_ELEMENTS (options); i++)
     add_option (argv, g_strdup (options[i]));
+  add_option (argv, g_strdup ("HostKeyAlias=" SP_VAULT_SSH_ALIAS));
   add_option (argv, g_strdup_printf ("UserKnownHostsFile=\"%s/" SP_VAULT_SSH_HOSTS "\"", folder));
   add_option (argv, g_strdup_printf ("IdentityFile=\"%s/" SP_VAULT_SSH_KEY "\"", folder));
   add_option (argv, g_strdup_printf ("Port=%s", colon + 1));

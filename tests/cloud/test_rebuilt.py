@@ -2,11 +2,13 @@
 
 One agent's machine and one vault, in the order of the tests: a boot takes a minute or two.
 """
+import json
 import os
 import re
 import unittest
 
 from cloud_world import CloudWorld
+from vmlib.checklist import CLOUD_HOST, wrong
 from vmlib.qmp import Monitor
 
 from lib.wait import until
@@ -123,9 +125,9 @@ class Rebuilt(unittest.TestCase):
         world.press("takeover-check", timeout=900)
         out, err = taking.communicate(timeout=900)
         self.assertEqual(taking.returncode, 0, err)
-        lines = [line for line in map(str.strip, out.decode().splitlines()) if line]
-        self.assertTrue(any('"skipped"' in line and '"disk copied"' in line for line in lines), lines)
-        self.assertTrue(any('"skipped"' in line and '"image checked"' in line for line in lines), lines)
+        lines = [line for line in map(json.loads, out.decode().splitlines()) if "step" in line]
+        self.assertEqual(wrong(lines, CLOUD_HOST), "")
+        self.assertEqual([line["name"] for line in lines if line["status"] == "skipped"], ["disk copied", "image checked"])
         self.assertIsNone(world.agents_machine())
         for name in ("seed.iso", "incoming.qcow2", "takeover.json"):
             self.assertNotIn(name, os.listdir(world.vault))

@@ -91,7 +91,7 @@ class Demo:
 
     def ask(self):
         self.lines.head("The request")
-        self.request = self.agent.ask(SECRET, REASON, ttl=WAIT)
+        self.request = self._ask()
         self.lines.step("agent", f"POST /v1/requests for {SECRET}: pending, code {self.request['code']}")
         waiting = Background(self._wait)
         card = self.channel.decide(self.request["code"])
@@ -103,6 +103,14 @@ class Demo:
         if card is not None:
             self.channel.settled(card)
         return seen["status"] == "approved"
+
+    def _ask(self):
+        """A notifier may fail for the first time when it is needed."""
+        try:
+            return self.agent.ask(SECRET, REASON, ttl=WAIT)
+        except AssertionError as error:
+            check(not self._why(), f"{self.channel.name} does not work: {self._why()}")
+            raise error
 
     def _wait(self):
         while True:

@@ -5,6 +5,7 @@ Where a machine of the host's own has to start, the agent's VM is a real one; ev
 """
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import unittest
 
 from vmlib import fake
 from vmlib.fake import DISK, MONITOR, READY, FakeAgent
+from vmlib.paths import BUILD
 from vmlib.qmp import Monitor
 from vmlib.world import World, free_port
 
@@ -300,12 +302,33 @@ class HandOver(Case):
         self.assertEqual(self.world.health()["ownership"], "owned")
         self.assertFalse(any(name.startswith(".agent") for name in os.listdir(self.world.staging)))
 
-    def test_the_agent_is_in_the_way(self):
+    def agent(self):
+        """At the staging folder of a machine that is gone, with its disk."""
         disk, world = self.disk(), self.world
         image = world.must("--json", "image", "measure", world.image_folder).json["image"].removeprefix("sha256:")
         agent = FakeAgent(world, image)
         self.addCleanup(agent.end)
         agent.put(DISK, disk)
+        return agent
+
+    def test_a_notifier_that_does_not_work_is_told_and_can_be_mended(self):
+        self.agent()
+        plugin = os.path.join(self.world.home, "plugins", "notify-fails-in-open.so")
+        shutil.copy(os.path.join(BUILD, "tests", "bad", "notify-fails-in-open.so"), plugin)
+        self.world.configure(notify="notify = broken\n",
+                             telegram=f"[notify broken]\nplugin = {plugin}\n\n[approver alice]\nbroken = 1\n")
+        done = self.world.takeover()
+        self.assertEqual(done.status, UNREACHABLE, done)
+        message = done.json["error"]["message"]
+        self.assertTrue(message.startswith("step 12, "), message)
+        for words in ("does not serve (notify broken: no such chat)", "mend that in the config", "takeover --resume"):
+            self.assertIn(words, message)
+        self.world.configure()
+        self.assertEqual(self.world.resume().status, 0)
+        self.assertEqual(self.world.connect().call("GET", "/v1/secrets").status, 200)
+
+    def test_the_agent_is_in_the_way(self):
+        agent, world = self.agent(), self.world
         os.makedirs(world.agent_file + "/full")
         self.assert_stuck(world.takeover(), "agent.json")
         os.rename(world.staging, world.staging + ".away")

@@ -150,6 +150,12 @@ sp_image_folder_kind (const char *dir, SpImageKind *ret_kind, GError **error)
   return sp_image_damaged (error, dir, "is of a kind that this release does not know");
 }
 
+gboolean
+sp_image_kind_has (SpImageKind kind, const char *name)
+{
+  return g_strv_contains (kinds[kind].files, name);
+}
+
 /* ---- finding ------------------------------------------------------------------------------------------- */
 
 static gboolean

@@ -28,6 +28,9 @@ char *sp_image_manifest_read (const char *dir, gsize *ret_length, char **ret_id,
 /* Read only as far as is needed to tell: nothing is checked. */
 gboolean sp_image_folder_kind (const char *dir, SpImageKind *ret_kind, GError **error);
 
+/* Whether an image of that kind has a file of that name. */
+gboolean sp_image_kind_has (SpImageKind kind, const char *name);
+
 /* The SHA-256, in hex, and the size of the file @path. */
 gboolean sp_image_hash (const char *path, char **ret_sha256, guint64 *ret_size, GError **error);
 /* Hash @name in @dir and compare it with "sha256" and "size" of @object, which may be NULL.

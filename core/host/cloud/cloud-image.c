@@ -5,6 +5,7 @@
 #include "host/cloud/cloud-image.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/problem.h"
@@ -151,6 +152,46 @@ sp_cloud_image_find (const char *state, const char *id, GError **error)
     return g_steal_pointer (&image);
   sp_image_damaged (error, dir, "is another image than its name says");
   return NULL;
+}
+
+/* The name of the base, as the manifest in @dir has it; nothing is checked.  NULL: it is no cloud image. */
+static char *
+name_in (const char *dir)
+{
+  gsize length = 0;
+  g_autofree char *id = NULL;
+  g_autofree char *text = sp_image_manifest_read (dir, &length, &id, NULL);
+  g_autoptr (JsonNode) node = text ? sp_json_parse (text, length, 0, NULL) : NULL;
+  JsonObject *base = node != NULL && JSON_NODE_HOLDS_OBJECT (node)
+                         ? child_of (json_node_get_object (node), "base")
+                         : NULL;
+  const char *name = NULL;
+
+  if (base != NULL)
+    (void) sp_json_get_string (base, "name", &name, NULL);
+  return g_strdup (name);
+}
+
+char *
+sp_cloud_image_named (const char *state, const char *name)
+{
+  g_auto (GStrv) ids = sp_image_set_list (state);
+  g_autofree char *best = NULL;
+  time_t latest = 0;
+
+  for (char **id = ids; *id != NULL; id++) {
+    g_autofree char *dir = g_build_filename (state, SP_IMAGES, *id, NULL);
+    g_autofree char *found = name_in (dir);
+    struct stat st;
+
+    if (g_strcmp0 (found, name) != 0 || stat (dir, &st) != 0 ||
+        (best != NULL && st.st_mtime < latest))
+      continue;
+    latest = st.st_mtime;
+    g_free (best);
+    best = g_strdup (*id);
+  }
+  return g_steal_pointer (&best);
 }
 
 /* ---- copying ------------------------------------------------------------------------------------------- */

@@ -43,6 +43,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpCloudImage, sp_cloud_image_free)
 /* As those of SpImageSet: every byte is hashed and compared. */
 SpCloudImage *sp_cloud_image_open (const char *dir, GError **error);
 SpCloudImage *sp_cloud_image_find (const char *state, const char *id, GError **error);
+/* The id of the newest one below @state whose base has the name @name ("debian"); NULL: none has. */
+char *sp_cloud_image_named (const char *state, const char *name);
 SpCloudImage *sp_cloud_image_import (const SpCloudImage *image, const char *state, GError **error);
 gboolean sp_cloud_image_export (const SpCloudImage *image, const char *to, GError **error);
 

@@ -14,6 +14,7 @@
 #include "host/appliance/bundle-build.h"
 #include "host/appliance/tool.h"
 #include "host/cloud/cloud-image.h"
+#include "host/cloud/seed.h"
 #include "host/cloud-templates.h"
 #include "host/image/image.h"
 #include "sp-build.h"
@@ -41,6 +42,22 @@ check_alone (int fd, const char *path, GError **error)
   return FALSE;
 }
 
+static gboolean
+write_all (int fd, const guint8 *bytes, gsize length)
+{
+  while (length > 0) {
+    gssize n = write (fd, bytes, length);
+
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      return FALSE;
+    bytes += n;
+    length -= (gsize) n;
+  }
+  return TRUE;
+}
+
 /* From one descriptor to the other, hashed on the way. */
 static gboolean
 copy_hashed (int from, int to, GChecksum *sha512, GError **error)
@@ -50,10 +67,8 @@ copy_hashed (int from, int to, GChecksum *sha512, GError **error)
 
   while ((n = read (from, buffer, COPY_STEP)) > 0) {
     g_checksum_update (sha512, buffer, n);
-    if (write (to, buffer, (gsize) n) != n) {
-      n = -1;
+    if (!write_all (to, buffer, (gsize) n))
       break;
-    }
   }
   if (n == 0 && fsync (to) == 0)
     return TRUE;
@@ -168,11 +183,13 @@ sp_cloud_template_read (const char *folder, SpCloudTemplate which, GError **erro
     return sp_cloud_template_default (which);
   if (!g_file_get_contents (path, &text, &length, error))
     return NULL;
-  if (length <= MAX_TEMPLATE && g_utf8_validate_len (text, length, NULL))
+  if (length > MAX_TEMPLATE || !g_utf8_validate_len (text, length, NULL))
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
+                 "%s is no template: it must be UTF-8 of at most %u KiB", path,
+                 MAX_TEMPLATE / 1024u);
+  else if (sp_cloud_seed_check (path, text, error))
     return g_bytes_new_take (text, length);
   g_free (text);
-  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
-               "%s is no template: it must be UTF-8 of at most %u KiB", path, MAX_TEMPLATE / 1024u);
   return NULL;
 }
 

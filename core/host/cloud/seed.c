@@ -128,15 +128,14 @@ static const struct {
   { "ssh-keys", put_ssh_keys },
 };
 
-static gboolean
-put_word (GString *out, const SpCloudSeed *seed, const char *word, gsize length)
+/* Its place in the table; -1: it stands for nothing. */
+static gssize
+find_word (const char *word, gsize length)
 {
   for (gsize i = 0; i < G_N_ELEMENTS (words); i++)
-    if (strlen (words[i].word) == length && memcmp (words[i].word, word, length) == 0) {
-      words[i].put (out, seed);
-      return TRUE;
-    }
-  return FALSE;
+    if (strlen (words[i].word) == length && memcmp (words[i].word, word, length) == 0)
+      return (gssize) i;
+  return -1;
 }
 
 /* ---- templates ------------------------------------------------------------------------------------------ */
@@ -154,43 +153,66 @@ roomy (const SpCloudSeed *seed, const char *template)
   return g_string_sized_new (length);
 }
 
-static char *
-refuse_word (GString *out, const char *name, const char *word, gsize length, GError **error)
+static gboolean
+refuse_word (const char *name, const char *word, gsize length, GError **error)
 {
   g_autoptr (GString) known = g_string_new (NULL);
 
   for (gsize i = 0; i < G_N_ELEMENTS (words); i++)
     g_string_append_printf (known, "%s@%s@", i > 0 ? ", " : "", words[i].word);
-  sp_wipe (out->str, out->len);
-  g_string_free (out, TRUE);
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
                "the template %s has @%.*s@, which stands for nothing; known are %s", name,
                (int) MIN (length, 40), word, known->str);
-  return NULL;
+  return FALSE;
+}
+
+/* @out NULL: only look whether it can be filled in. */
+static gboolean
+walk (GString *out, const SpCloudSeed *seed, const char *name, const char *template, GError **error)
+{
+  const char *at = template;
+
+  while (*at != '\0') {
+    gsize plain = strcspn (at, "@"), length = at[plain] == '@' ? strspn (at + plain + 1, WORD) : 0;
+    const char *word = at + plain + 1;
+    gssize found;
+
+    /* An at-sign by itself is one. */
+    if (length == 0 || word[length] != '@') {
+      plain += at[plain] == '@';
+      if (out != NULL)
+        g_string_append_len (out, at, (gssize) plain);
+      at += plain;
+      continue;
+    }
+    found = find_word (word, length);
+    if (found < 0)
+      return refuse_word (name, word, length, error);
+    if (out != NULL) {
+      g_string_append_len (out, at, (gssize) plain);
+      words[found].put (out, seed);
+    }
+    at = word + length + 1;
+  }
+  return TRUE;
+}
+
+gboolean
+sp_cloud_seed_check (const char *name, const char *template, GError **error)
+{
+  return walk (NULL, NULL, name, template, error);
 }
 
 char *
 sp_cloud_seed_fill (const SpCloudSeed *seed, const char *name, const char *template, GError **error)
 {
   GString *out = roomy (seed, template);
-  const char *at = template, *sign;
 
-  while ((sign = strchr (at, '@')) != NULL) {
-    gsize length = strspn (sign + 1, WORD);
-
-    g_string_append_len (out, at, sign - at);
-    /* An at-sign by itself is one. */
-    if (length == 0 || sign[1 + length] != '@') {
-      g_string_append_c (out, '@');
-      at = sign + 1;
-      continue;
-    }
-    if (!put_word (out, seed, sign + 1, length))
-      return refuse_word (out, name, sign + 1, length, error);
-    at = sign + 1 + length + 1;
-  }
-  g_string_append (out, at);
-  return g_string_free (out, FALSE);
+  if (walk (out, seed, name, template, error))
+    return g_string_free (out, FALSE);
+  sp_wipe (out->str, out->len);
+  g_string_free (out, TRUE);
+  return NULL;
 }
 
 /* ---- the files ------------------------------------------------------------------------------------------ */

@@ -32,5 +32,7 @@ gboolean sp_cloud_seed_write (const SpCloudImage *image, const SpCloudSeed *seed
 /* The text of one file of it; wipe it where it is the user-data.  @template: of any image. */
 char *sp_cloud_seed_fill (const SpCloudSeed *seed, const char *name, const char *template,
                           GError **error);
+/* Whether every word of it is known; SP_PROBLEM_CONFIG: one stands for nothing. */
+gboolean sp_cloud_seed_check (const char *name, const char *template, GError **error);
 /* The command that writes it of the files in @dir; free with g_strfreev(). */
 char **sp_cloud_seed_command (const char *dir, const char *path);

@@ -24,6 +24,15 @@
 
 /* ---- which image --------------------------------------------------------------------------------------- */
 
+/* As the config and `--image` take it: an id, or the name of a base, of which it is the newest. */
+char *
+sp_takeover_image_id (const char *state, const char *given)
+{
+  char *id = given != NULL ? sp_cloud_image_named (state, given) : NULL;
+
+  return id != NULL ? id : g_strdup (given);
+}
+
 gboolean
 sp_takeover_is_cloud (const char *state, const char *id, gboolean *ret_is, GError **error)
 {
@@ -57,8 +66,9 @@ gboolean
 sp_takeover_choose_cloud (SpTakeover *takeover, const char *claimed, char **ret_why, GError **error)
 {
   const char *given = takeover->vault->image;
+  g_autofree char *id = sp_takeover_image_id (takeover->state, given);
 
-  if (!sp_takeover_open_cloud (takeover, given, error)) {
+  if (!sp_takeover_open_cloud (takeover, id, error)) {
     g_prefix_error (error, given ? "[vault %s] image: " : "[vault %s] trust = rebuilt: ",
                     takeover->vault->name);
     return FALSE;

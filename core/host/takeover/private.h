@@ -83,6 +83,8 @@ void sp_takeover_undo_start (gpointer takeover);
 #define SP_TRUST_REBUILT "rebuilt"
 
 /* ---- cloud.c: the same steps where it boots a disk of its own --------------------------------------------- */
+/* The id that @given, an id or the name of a base, stands for; NULL: NULL. */
+char *sp_takeover_image_id (const char *state, const char *given);
 /* Whether the image @id of this host is a cloud image. */
 gboolean sp_takeover_is_cloud (const char *state, const char *id, gboolean *ret_is, GError **error);
 /* Whether nothing of the agent's disk is used, so that it need not even be copied. */

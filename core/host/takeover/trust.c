@@ -60,7 +60,8 @@ gboolean
 sp_create_trust (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   SpTakeover *takeover = data;
-  const char *id = takeover->options->image ? takeover->options->image : takeover->vault->image;
+  const char *given = takeover->options->image ? takeover->options->image : takeover->vault->image;
+  g_autofree char *id = sp_takeover_image_id (takeover->state, given);
   gboolean is_cloud = FALSE;
 
   if (id != NULL && !sp_takeover_is_cloud (takeover->state, id, &is_cloud, error))

@@ -14,6 +14,7 @@
 #include "host/agent-file.h"
 #include "host/self.h"
 #include "host/takeover/private.h"
+#include "host/vm/prove.h"
 
 #define FAR_MS 60000u
 #define NOT_FOUND 127
@@ -64,6 +65,23 @@ ask_there (SpTakeover *takeover, JsonObject *endpoint, int *ret_status, GError *
   return *ret_status != NOT_FOUND || run_there (takeover, curl, ret_status, error);
 }
 
+/* One that has a reason of its own not to serve is reached, and says no. */
+static void
+fail_to_reach (const SpTakeover *takeover, JsonObject *endpoint, int status, GError **error)
+{
+  const char *url = json_object_get_string_member (endpoint, "url");
+  g_autofree char *why = sp_vm_why_not (takeover->folder);
+
+  if (why != NULL)
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_UNREACHABLE,
+                 "the vault at %s does not serve (%s): mend that in the config", url, why);
+  else
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_UNREACHABLE,
+                 "the agent does not reach %s from where it is (status %d): is `listen` an address "
+                 "that it can reach?",
+                 url, status);
+}
+
 gboolean
 sp_takeover_verify (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
@@ -81,10 +99,7 @@ sp_takeover_verify (gpointer data, char **ret_message, gboolean *ret_skipped, GE
     *ret_message =
         g_strdup ("there is neither secret-proxy nor curl on the agent's side to try it");
   else
-    g_set_error (error, SP_PROBLEM, SP_PROBLEM_UNREACHABLE,
-                 "the agent does not reach %s from where it is (status %d): is `listen` an address "
-                 "that it can reach?",
-                 json_object_get_string_member (json_node_get_object (endpoint), "url"), status);
+    fail_to_reach (takeover, json_node_get_object (endpoint), status, error);
   return status == 0 || status == NOT_FOUND;
 }
 

@@ -135,11 +135,14 @@ static const ProvisionKind kinds[SP_N_IMAGE_KINDS] = {
 static char *
 image_folder (const char *image)
 {
-  g_autofree char *dir =
-      g_file_test (image, G_FILE_TEST_IS_REGULAR) ? g_path_get_dirname (image) : g_strdup (image);
+  g_autofree char *dir = g_path_get_dirname (image);
+  g_autofree char *name = g_path_get_basename (image);
   SpImageKind kind;
 
-  if (g_file_test (image, G_FILE_TEST_IS_DIR) || sp_image_folder_kind (dir, &kind, NULL))
+  if (g_file_test (image, G_FILE_TEST_IS_DIR))
+    return g_strdup (image);
+  if (g_file_test (image, G_FILE_TEST_IS_REGULAR) && sp_image_folder_kind (dir, &kind, NULL) &&
+      sp_image_kind_has (kind, name))
     return g_steal_pointer (&dir);
   return NULL;
 }

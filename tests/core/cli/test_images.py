@@ -155,6 +155,8 @@ class Images(Case):
             file.write("#cloud-config\nhostname: @hostnam@\n")
         message = self.refused(3, "provision", "--dry-run", "--staging", self.at("staging"), "--image", self.base, "--templates", folder)
         self.assertIn("@hostnam@", message)
+        self.assertIn("@hostnam@", self.refused(3, "image", "build", "--cloud", self.base, "--templates", folder, "--output", self.at("z")))
+        self.assertFalse(os.path.exists(self.at("z")))
 
 
 if __name__ == "__main__":

@@ -108,7 +108,6 @@ test_compressed_base_becomes_a_plain_disk (Fixture *fixture, gconstpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (SpCloudImage) made = NULL;
   g_autoptr (GPtrArray) findings = NULL;
-  g_autoptr (GMappedFile) file = NULL;
   struct stat st;
   int fd;
 
@@ -156,9 +155,12 @@ test_kinds_are_kept_apart (Fixture *fixture, gconstpointer data)
   g_autoptr (SpCloudImage) kept = sp_cloud_image_import (made, state, &error);
   g_autoptr (SpCloudImage) newest = sp_cloud_image_find (state, NULL, &error);
   g_auto (GStrv) ids = sp_image_set_list (state);
+  g_autofree char *named = sp_cloud_image_named (state, "vendor");
 
   g_assert_no_error (error);
   g_assert_cmpstr (newest->id, ==, made->id);
+  g_assert_cmpstr (named, ==, made->id);
+  g_assert_null (sp_cloud_image_named (state, "vend"));
   g_assert_cmpstr (ids[0], ==, made->id);
   g_assert_null (sp_image_set_find (state, NULL, &error));
   g_assert_error (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND);

@@ -75,9 +75,9 @@ static void
 test_older_store (void)
 {
   g_autoptr (TestVault) test = test_vault_new ();
-  g_autofree char *token = test_vault_start (test);
   g_autofree char *told = NULL;
 
+  g_free (test_vault_start (test));
   move (test, "bb", 1);
   test_vault_reopen (test);
   told = last_move (test);

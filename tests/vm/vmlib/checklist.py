@@ -15,6 +15,8 @@ AGENT = (
     ("Test HTTP API works", "HTTP API tested", "unowned"),
     ("Signal ready for takeover", "ready for takeover", "READY_FOR_TAKEOVER"),
 )
+# With a cloud image one of them has another answer.
+CLOUD_AGENT = tuple((point, name, "seed.iso" if name == "cloud-init config" else words) for point, name, words in AGENT)
 HOST = (
     ("Receive takeover signal", "signal received", ""),
     ("Connect to monitor socket", "monitor connected", ""),
@@ -27,6 +29,9 @@ HOST = (
     ("Verify agent can still HTTP request", "agent's HTTP verified", "the agent reaches it"),
     ("Test full approval workflow", "approval workflow tested", ""),
 )
+# At `rebuilt`: keys for SSH come on the seed, instead of into a disk of the agent's, which is not copied.
+CLOUD_HOST = tuple((point, name, {"Copy disk image to host location": "uses nothing of the agent's",
+                                  "Generate new SSH keys": "SSH, and the machine's own"}.get(point, words)) for point, name, words in HOST)
 
 LINE = re.compile(r"^\[ ?(?P<step>\d+)/(?P<count>\d+)\] (?P<name>.{30}) (?P<status>ok|skipped) +(?P<seconds>\d+\.\d\d) s  (?P<message>.*)$")
 
