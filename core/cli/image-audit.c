@@ -7,36 +7,12 @@
 #include <unistd.h>
 
 #include "base/state.h"
+#include "cli/findings.h"
 #include "cli/output.h"
 #include "host/audit/audit.h"
 #include "host/cloud/cloud-image.h"
 
 #define NOT_OK 9
-
-static const SpColumn columns[] = {
-  { "code", "code", SP_COLUMN_TEXT },
-  { "path", "path", SP_COLUMN_TEXT },
-  { "message", "message", SP_COLUMN_TEXT },
-  { "digest", "digest", SP_COLUMN_TEXT },
-};
-
-static JsonArray *
-array_of (GPtrArray *findings)
-{
-  JsonArray *array = json_array_new ();
-
-  for (guint i = 0; i < findings->len; i++) {
-    const SpAuditFinding *finding = g_ptr_array_index (findings, i);
-    JsonObject *object = json_object_new ();
-
-    json_object_set_string_member (object, "code", finding->code);
-    json_object_set_string_member (object, "path", finding->path);
-    json_object_set_string_member (object, "message", finding->message);
-    json_object_set_string_member (object, "digest", finding->digest);
-    json_array_add_object_element (array, object);
-  }
-  return array;
-}
 
 static void
 print (const SpCli *cli, GPtrArray *findings)
@@ -45,7 +21,7 @@ print (const SpCli *cli, GPtrArray *findings)
   g_autofree char *name = sp_escape_text (cli->args[0]);
   g_autofree char *table = NULL;
   JsonObject *object = json_object_new ();
-  JsonArray *array = array_of (findings);
+  JsonArray *array = sp_findings_array (findings);
 
   json_object_set_boolean_member (object, "ok", findings->len == 0);
   json_object_set_array_member (object, "findings", array);
@@ -55,7 +31,7 @@ print (const SpCli *cli, GPtrArray *findings)
                        name);
     return;
   }
-  table = sp_table_text (array, columns, G_N_ELEMENTS (columns));
+  table = sp_findings_table (array);
   sp_print_sentence (cli, node, "%s is refused: %u findings\n\n%s", name, findings->len,
                      g_strchomp (table));
 }

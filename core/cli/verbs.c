@@ -63,6 +63,7 @@ static const SpCliOption takeover_options[] = {
   { "resume", NULL, FALSE, "finish one that was interrupted" },
   { "abort", NULL, FALSE, "take back one that was interrupted" },
   { "approval-timeout", "TIME", FALSE, "how long the last step waits for a person, as in 2m" },
+  { "accept", "DIGEST,…", FALSE, "with trust = audited: findings that are known and no surprise" },
 };
 static const SpCliOption create_options[] = {
   { "image", "ID|NAME", FALSE,
@@ -193,7 +194,7 @@ const SpCliVerb sp_cli_verbs[] = {
     SP_CLI_OPTIONS (provision_options),
     .run = sp_cli_provision },
   { .name = "takeover",
-    .args = "SOURCE [--resume|--abort] [--approval-timeout TIME]",
+    .args = "SOURCE [--resume|--abort] [--approval-timeout TIME] [--accept DIGEST,…]",
     .help = "make an agent's vault VM this host's own",
     SP_CLI_OPTIONS (takeover_options),
     .min_args = 1,

@@ -33,6 +33,18 @@ sp_audit_free (SpAudit *audit)
   g_free (audit);
 }
 
+gboolean
+sp_audit_check (GError **error)
+{
+  return sp_audit_room_check (error);
+}
+
+void
+sp_audit_sweep (const char *state)
+{
+  sp_audit_room_sweep (state);
+}
+
 static void
 tell (const SpAuditOptions *options, const char *what)
 {
@@ -157,14 +169,6 @@ base_list (const SpAuditOptions *options, GError **error)
   if (base >= 0)
     (void) close (base);
   return tree;
-}
-
-gboolean
-sp_audit_prepare (const SpAuditOptions *options, GError **error)
-{
-  g_autoptr (SpAuditTree) tree = base_list (options, error);
-
-  return tree != NULL;
 }
 
 /* ---- the disk --------------------------------------------------------------------------------------------------- */

@@ -36,8 +36,9 @@ gboolean sp_audit_rekey (SpAudit *audit, const SpAuditKeys *keys, int folder, co
 void sp_audit_free (SpAudit *audit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpAudit, sp_audit_free)
 
-/* Have the list of the base image ready, so that a later audit need not make it. */
-gboolean sp_audit_prepare (const SpAuditOptions *options, GError **error);
-
+/* Whether this host can look at disks; SP_PROBLEM_CONFIG says what is missing. */
+gboolean sp_audit_check (GError **error);
+/* Remove what an audit that was killed has left below @state. */
+void sp_audit_sweep (const char *state);
 /* Digests with commas between, as an admin writes them.  NULL: one is not well-formed. */
 char **sp_audit_parse_accept (const char *text, GError **error);

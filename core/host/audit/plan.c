@@ -121,6 +121,9 @@ kept_text (const SpAuditTree *base, const char *path)
 {
   GBytes *content = sp_audit_tree_kept (base, sp_audit_tree_root (base), path);
 
+  /* An empty one has no data at all. */
+  if (content != NULL && g_bytes_get_size (content) == 0)
+    return g_strdup ("");
   return content ? g_strndup (g_bytes_get_data (content, NULL), g_bytes_get_size (content)) : NULL;
 }
 
@@ -224,8 +227,11 @@ plan_base (Plan *plan, const SpAuditEntry *was, guint number, GError **error)
   if (now != NULL && now->type != SP_AUDIT_FILE)
     return fail_in_the_way (was->path, error);
   text = anew (plan, was->path, number);
-  if (text == NULL)
-    return fail_in_the_way (was->path, error);
+  if (text == NULL) {
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
+                 "the base image's %s is too large to be made anew", was->path);
+    return FALSE;
+  }
   act_file (plan, was->path, was->mode, was->uid, was->gid, text, strlen (text));
   return TRUE;
 }

@@ -25,7 +25,6 @@ typedef struct {
   const char *public_key;      /* a line of authorized_keys */
   const char *host_key;        /* OpenSSH's private key, Ed25519 */
   const char *host_public_key; /* a line as in ssh_host_ed25519_key.pub */
-  const char *host_name;       /* NULL: as in the base */
 } SpAuditKeys;
 
 /* The acts as text; it has the host key in it: wipe it when it is freed.  SP_PROBLEM_INTEGRITY where something

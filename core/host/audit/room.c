@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 #define SUPERMIN "/usr/bin/supermin"
 #define PARTS "/usr/lib/x86_64-linux-gnu/guestfs/supermin.d"
 #define MARK "README.fixed"
+#define NAME "secret-proxy-audit-"
+#define PURPOSE "audit"
 #define ELSEWHERE "/var/tmp"
 #define TOOL_SECONDS 600u
 #define LOOK_SECONDS 1800u
@@ -25,6 +28,7 @@
 
 struct _SpAuditRoom {
   char *path;
+  int lock;        /* held while it is in use */
   SpAuditRun *run; /* the session; NULL: none */
 };
 
@@ -83,6 +87,8 @@ sp_audit_room_free (SpAuditRoom *room)
   g_clear_pointer (&room->run, sp_audit_run_free);
   if (room->path != NULL)
     remove_tree (AT_FDCWD, room->path);
+  if (room->lock >= 0)
+    (void) close (room->lock);
   g_free (room->path);
   g_free (room);
 }
@@ -103,6 +109,20 @@ run_tool (const SpAuditJob *job, GError **error)
   return run != NULL && sp_audit_run_end (run, error);
 }
 
+gboolean
+sp_audit_room_check (GError **error)
+{
+  g_autofree char *program = sp_audit_program (error);
+
+  if (program == NULL)
+    return FALSE;
+  if (access (SUPERMIN, X_OK) == 0 && access (PARTS, R_OK) == 0)
+    return TRUE;
+  g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
+                       "there is no libguestfs: install the packages libguestfs0 and supermin");
+  return FALSE;
+}
+
 /* From the host's own packages, before anything of a stranger's is there. */
 static gboolean
 make_machine (SpAuditRoom *room, GError **error)
@@ -115,11 +135,6 @@ make_machine (SpAuditRoom *room, GError **error)
                                PARTS,    NULL };
   const SpAuditJob job = { .argv = argv, .scratch = room->path };
 
-  if (access (SUPERMIN, X_OK) != 0 || access (PARTS, R_OK) != 0) {
-    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
-                         "there is no libguestfs: install the packages libguestfs0 and supermin");
-    return FALSE;
-  }
   if (!run_tool (&job, error) || !g_file_set_contents (mark, "", 0, error)) {
     g_prefix_error_literal (error, "the machine that looks at disks can't be made: ");
     return FALSE;
@@ -127,25 +142,81 @@ make_machine (SpAuditRoom *room, GError **error)
   return TRUE;
 }
 
+/* The folder is locked while a process uses it, so that another one knows which are left over. */
+static int
+lock_folder (const char *path)
+{
+  int fd = open (path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+  if (fd >= 0 && flock (fd, LOCK_EX | LOCK_NB) == 0)
+    return fd;
+  if (fd >= 0)
+    (void) close (fd);
+  return -1;
+}
+
+static void
+sweep_one (const char *path)
+{
+  struct stat st;
+  int fd = -1;
+
+  if (lstat (path, &st) == 0 && st.st_uid == sp_user_for (PURPOSE))
+    fd = lock_folder (path);
+  if (fd < 0)
+    return;
+  remove_tree (AT_FDCWD, path);
+  (void) close (fd);
+}
+
+static const char *
+place_for (const char *beside)
+{
+  return is_open (beside) && access (beside, W_OK) == 0 ? beside : ELSEWHERE;
+}
+
+void
+sp_audit_room_sweep (const char *beside)
+{
+  const char *place = place_for (beside);
+  g_autoptr (GDir) dir = g_dir_open (place, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    if (g_str_has_prefix (name, NAME)) {
+      g_autofree char *path = g_build_filename (place, name, NULL);
+
+      sweep_one (path);
+    }
+}
+
+static gboolean
+make_folder (SpAuditRoom *room, const char *beside, GError **error)
+{
+  g_autofree char *template = g_build_filename (place_for (beside), NAME "XXXXXX", NULL);
+  uid_t uid = sp_user_for (PURPOSE);
+
+  if (g_mkdtemp_full (template, 0700) == NULL)
+    return fail_errno (error, "make a folder beside", template);
+  room->path = g_steal_pointer (&template);
+  room->lock = lock_folder (room->path);
+  if (room->lock < 0)
+    return fail_errno (error, "lock", room->path);
+  return geteuid () != 0 || chown (room->path, uid, uid) == 0 ||
+         fail_errno (error, "give away", room->path);
+}
+
 SpAuditRoom *
 sp_audit_room_new (const char *beside, GError **error)
 {
   g_autoptr (SpAuditRoom) room = g_new0 (SpAuditRoom, 1);
-  g_autofree char *template =
-      g_build_filename (is_open (beside) && access (beside, W_OK) == 0 ? beside : ELSEWHERE,
-                        "secret-proxy-audit-XXXXXX", NULL);
-  uid_t uid = sp_user_for ("audit");
 
-  if (g_mkdtemp_full (template, 0700) == NULL) {
-    fail_errno (error, "make a folder beside", template);
-    return NULL;
-  }
-  room->path = g_steal_pointer (&template);
-  if (geteuid () == 0 && chown (room->path, uid, uid) != 0) {
-    fail_errno (error, "give away", room->path);
-    return NULL;
-  }
-  return make_machine (room, error) ? g_steal_pointer (&room) : NULL;
+  room->lock = -1;
+  sp_audit_room_sweep (beside);
+  return sp_audit_room_check (error) && make_folder (room, beside, error) &&
+                 make_machine (room, error)
+             ? g_steal_pointer (&room)
+             : NULL;
 }
 
 /* ---- the disk --------------------------------------------------------------------------------------------------- */

@@ -15,8 +15,12 @@
 
 typedef struct _SpAuditRoom SpAuditRoom;
 
+/* Whether this host has what it takes; SP_PROBLEM_CONFIG says what is missing. */
+gboolean sp_audit_room_check (GError **error);
 /* @beside: a folder whose disk has space; another is used where the user could not come in.  Blocks. */
 SpAuditRoom *sp_audit_room_new (const char *beside, GError **error);
+/* Remove what processes that were killed have left beside. */
+void sp_audit_room_sweep (const char *beside);
 /* End what runs, and remove all. */
 void sp_audit_room_free (SpAuditRoom *room);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpAuditRoom, sp_audit_room_free)

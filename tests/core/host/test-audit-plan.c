@@ -15,8 +15,7 @@
   "inode 1 f 0644 0 0 5 0 " SUM " - /etc/passwd -\ninode 1 f 0640 0 42 5 0 " SUM \
   " - /etc/shadow -\n"
 
-static const SpAuditKeys keys = { "ssh-ed25519 NEW host\n", "PRIVATE\n", "ssh-ed25519 HOST\n",
-                                  NULL };
+static const SpAuditKeys keys = { "ssh-ed25519 NEW host\n", "PRIVATE\n", "ssh-ed25519 HOST\n" };
 
 static char *
 kept (const char *path, const char *text)
@@ -96,6 +95,22 @@ test_account (void)
 }
 
 static void
+test_empty (void)
+{
+  g_autoptr (SpAuditTree) tree =
+      tree_of (FILES "inode 1 f 0444 0 0 0 0 " SUM " - /etc/machine-id -\n", "root:x:0:0:::\n",
+               "root:*:1::::::\n");
+  g_autoptr (GBytes) nothing = g_bytes_new (NULL, 0);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *plan = NULL;
+
+  sp_audit_tree_keep (tree, 1, "/etc/machine-id", nothing);
+  plan = sp_audit_plan (tree, tree, &keys, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (strstr (plan, "\nfile /etc/machine-id 0444 0 0 \n"));
+}
+
+static void
 test_removed (void)
 {
   g_autofree char *plan =
@@ -140,6 +155,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/audit/plan/one-account-and-no-password", test_account);
+  g_test_add_func ("/audit/plan/an-empty-file-is-made-empty", test_empty);
   g_test_add_func ("/audit/plan/what-the-base-has-not-is-removed", test_removed);
   g_test_add_func ("/audit/plan/something-in-the-way-is-refused", test_in_the_way);
   return g_test_run ();
