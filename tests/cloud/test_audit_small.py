@@ -15,7 +15,7 @@ sys.path.append(os.path.join(HERE, "..", "vm"))
 
 from vmlib.paths import BIN  # noqa: E402
 
-from lib.wait import SLOW  # noqa: E402, from tests/api by vmlib.paths
+from lib.wait import SLOW, until  # noqa: E402, from tests/api by vmlib.paths
 
 DRIVER = os.environ["SP_REKEY"]
 FILES = {
@@ -118,6 +118,26 @@ class Small(unittest.TestCase):
 
         disk = self.disk("agent", write_into_the_journal)
         self.assertEqual(self.found(self.audit(disk)), {("content-changed", "/usr/bin/tool")})
+
+    def test_what_a_killed_one_leaves_is_removed_by_the_next(self):
+        def rooms():
+            state = os.path.join(self.dir, "state")
+            return [name for name in (os.listdir(state) if os.path.isdir(state) else []) if name.startswith("secret-proxy-audit-")]
+
+        def workers():
+            found = run("ps", "-e", "-o", "args", text=True).stdout
+            return [line for line in found.splitlines() if any(room in line for room in left)]
+
+        environment = {**os.environ, "SECRET_PROXY_STATE_DIR": os.path.join(self.dir, "state")}
+        with subprocess.Popen([os.path.join(BIN, "secret-proxy"), "image", "audit", self.base, "--base", self.base], env=environment,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            left = until(rooms, "the folder in which it works", timeout=60)
+            until(workers, "what works in it", timeout=60)
+            process.kill()
+        until(lambda: not workers(), "the end of what worked there", timeout=20)
+        self.assertEqual(rooms(), left)
+        self.assertEqual(self.audit(self.base), [])
+        self.assertEqual(rooms(), [])
 
     # ---- new keys
 
