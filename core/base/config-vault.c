@@ -82,6 +82,9 @@ static const SpOption source_options[] = {
   { .key = "ready",
     .type = SP_OPTION_PATH,
     .help = "the ready file, where it is not READY_FOR_TAKEOVER in the staging folder" },
+  { .key = "accept",
+    .type = SP_OPTION_STRING,
+    .help = "with trust = audited: digests of findings that are accepted, with commas between" },
 };
 /* clang-format on */
 
@@ -219,6 +222,7 @@ sp_config_take_source (SpConfigCheck *check, const SpConfigSection *section)
   source->disk = text_of (check, values, "disk");
   source->monitor = text_of (check, values, "monitor");
   source->ready = text_of (check, values, "ready");
+  source->accept = text_of (check, values, "accept");
   if (sp_config_section_value (section, "staging") == NULL &&
       (source->disk == NULL || source->monitor == NULL || source->ready == NULL))
     sp_config_complain (

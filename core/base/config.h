@@ -69,6 +69,7 @@ typedef struct {
   const char *disk;    /* these three: NULL where not given */
   const char *monitor;
   const char *ready;
+  const char *accept; /* digests of findings of an audit, with commas between */
 } SpConfigSource;
 
 /* Read @path (NULL: SP_CONFIG_PATH).  NULL with SP_PROBLEM_CONFIG: the message has one line for each

@@ -97,6 +97,7 @@ int sp_cli_plugin_show (SpCli *cli, GError **error);
 int sp_cli_notify_answer (SpCli *cli, GError **error);
 int sp_cli_plugin_check (SpCli *cli, GError **error);
 int sp_cli_doctor (SpCli *cli, GError **error);
+int sp_cli_image_audit (SpCli *cli, GError **error);
 int sp_cli_image_check (SpCli *cli, GError **error);
 int sp_cli_image_list (SpCli *cli, GError **error);
 int sp_cli_image_rm (SpCli *cli, GError **error);

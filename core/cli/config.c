@@ -126,6 +126,7 @@ object_of_source (const SpConfigSource *source)
   set_text (object, "disk", source->disk);
   set_text (object, "monitor", source->monitor);
   set_text (object, "ready", source->ready);
+  set_text (object, "accept", source->accept);
   return object;
 }
 

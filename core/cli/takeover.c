@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/admin.h"
+#include "cli/findings.h"
 #include "cli/step-lines.h"
 
 static SpTakeoverOptions
@@ -17,7 +18,9 @@ options_of (SpCli *cli, const char *vault, const char *folder)
                               .folder = is_path ? folder : NULL,
                               .config = sp_cli_get (cli, "config"),
                               .plugin_dir = sp_cli_get (cli, "plugin-dir"),
+                              .accept = sp_cli_get (cli, "accept"),
                               .report = sp_print_step,
+                              .found = sp_print_findings,
                               .data = cli };
 }
 

@@ -63,6 +63,7 @@ static const SpCliOption takeover_options[] = {
   { "resume", NULL, FALSE, "finish one that was interrupted" },
   { "abort", NULL, FALSE, "take back one that was interrupted" },
   { "approval-timeout", "TIME", FALSE, "how long the last step waits for a person, as in 2m" },
+  { "accept", "DIGEST,…", FALSE, "with trust = audited: findings that are known and no surprise" },
 };
 static const SpCliOption create_options[] = {
   { "image", "ID|NAME", FALSE,
@@ -82,6 +83,10 @@ static const SpCliOption provision_options[] = {
   { "vm", "PLUGIN", FALSE, "the vm plugin that runs it" },
   { "boot-timeout", "TIME", FALSE, "how long it may take until the vault answers; 4m, or 15m" },
   { "dry-run", NULL, FALSE, "only show what would be fetched, written and started" },
+};
+static const SpCliOption image_audit_options[] = {
+  { "base", "FILE|DIR|ID", FALSE, "a qcow2, or a cloud image: its folder, or its id on this host" },
+  { "accept", "DIGEST,…", FALSE, "findings that are known and no surprise" },
 };
 static const SpCliOption update_options[] = {
   { "image", "ID", FALSE, "which image; the newest of this host where it is not given" },
@@ -189,7 +194,7 @@ const SpCliVerb sp_cli_verbs[] = {
     SP_CLI_OPTIONS (provision_options),
     .run = sp_cli_provision },
   { .name = "takeover",
-    .args = "SOURCE [--resume|--abort] [--approval-timeout TIME]",
+    .args = "SOURCE [--resume|--abort] [--approval-timeout TIME] [--accept DIGEST,…]",
     .help = "make an agent's vault VM this host's own",
     SP_CLI_OPTIONS (takeover_options),
     .min_args = 1,
@@ -370,6 +375,13 @@ const SpCliVerb sp_cli_verbs[] = {
     .min_args = 2,
     .max_args = 2,
     .run = sp_cli_notify_answer },
+  { .name = "image audit",
+    .args = "DISK --base FILE|DIR|ID [--accept DIGEST,…]",
+    .help = "compare all on a disk with the image that it was made of",
+    SP_CLI_OPTIONS (image_audit_options),
+    .min_args = 1,
+    .max_args = 1,
+    .run = sp_cli_image_audit },
   { .name = "image check",
     .args = "FILE",
     .help = "check a qcow2 image as a takeover does",

@@ -219,6 +219,19 @@ sp_keeper_config_statement (const SpKeeperConfig *config, char **ret_statement,
   return TRUE;
 }
 
+/* What the statement, which the host has signed, says of it. */
+static char *
+trust_of (const SpKeeperConfig *config)
+{
+  const char *statement = sp_keeper_text_member (config->params, "statement");
+  g_autoptr (JsonNode) node =
+      statement ? sp_json_parse (statement, strlen (statement), 0, NULL) : NULL;
+
+  return node != NULL && JSON_NODE_HOLDS_OBJECT (node)
+             ? g_strdup (sp_keeper_text_member (json_node_get_object (node), "trust"))
+             : NULL;
+}
+
 SpVaultSettings *
 sp_keeper_config_settings (const SpKeeperConfig *config, GError **error)
 {
@@ -231,6 +244,7 @@ sp_keeper_config_settings (const SpKeeperConfig *config, GError **error)
     sp_problem_set_invalid (error, "vault", "the vault's id is missing");
     return NULL;
   }
+  settings->trust = trust_of (config);
   for (guint i = 0; approvers && i < json_array_get_length (approvers); i++)
     if (!read_approver (settings, array_object (approvers, i))) {
       sp_problem_set_invalid (error, "approvers", "an approver lacks a name");

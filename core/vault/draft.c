@@ -9,6 +9,9 @@
 
 #include "base/text.h"
 
+/* The one level at which bytes of an agent's run in the vault: whoever decides should know. */
+#define AUDITED "audited"
+#define AUDITED_TEXT "audited: an agent made the machine of this vault, and it was looked at"
 #define REASON_CHARS 500
 
 char *
@@ -115,8 +118,10 @@ ask_choices (SpDraft *draft, const SpRequest *request, const SpStoredSecret *sec
 }
 
 static void
-ask_fields (SpDraft *draft, const SpRequest *request, const SpStoredSecret *secret, guint quorum)
+ask_fields (SpDraft *draft, const SpRequest *request, const SpStoredSecret *secret,
+            const SpVaultSettings *settings)
 {
+  guint quorum = settings->quorum;
   gboolean by_code = request->decoys[0] != NULL;
 
   sp_draft_field (draft, "Secret", g_strdup (request->secret), SP_FIELD_CORE);
@@ -130,13 +135,15 @@ ask_fields (SpDraft *draft, const SpRequest *request, const SpStoredSecret *secr
   sp_draft_field (draft, "Effect", g_strdup ("the agent gets the value in clear"), SP_FIELD_CORE);
   if (quorum > 1)
     sp_draft_field (draft, "Needs", g_strdup_printf ("%u approvers", quorum), SP_FIELD_CORE);
+  if (g_strcmp0 (settings->trust, AUDITED) == 0)
+    sp_draft_field (draft, "Trust", g_strdup (AUDITED_TEXT), SP_FIELD_CORE);
   sp_draft_field (draft, "Reason", sp_text_clean (request->reason, REASON_CHARS), SP_FIELD_AGENT);
 }
 
 static void
 draft_ask (SpDraft *draft, SpVault *vault, const SpRequest *request, const SpStoredSecret *secret)
 {
-  ask_fields (draft, request, secret, vault->settings->quorum);
+  ask_fields (draft, request, secret, vault->settings);
   if (request->status == SP_REQUEST_PENDING)
     ask_choices (draft, request, secret);
 }

@@ -6,7 +6,7 @@
 
 #include "vault/vault-private.h"
 
-#define SP_DRAFT_FIELDS 8
+#define SP_DRAFT_FIELDS 9
 #define SP_DRAFT_CHOICES 4
 
 typedef struct {

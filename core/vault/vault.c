@@ -52,6 +52,7 @@ sp_vault_settings_free (SpVaultSettings *settings)
   g_ptr_array_unref (settings->approvers);
   g_free (settings->anchor_head);
   g_free (settings->image);
+  g_free (settings->trust);
   g_free (settings);
 }
 

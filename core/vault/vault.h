@@ -43,6 +43,7 @@ typedef struct {
   GPtrArray *approvers; /* SpApprover */
   guint64 anchor_seq;   /* 0: none */
   char *anchor_head;    /* hex */
+  char *trust;          /* of the ownership statement; NULL: not known */
   char *image;          /* what the machine has booted; NULL: it runs in none */
   guint index;          /* how often that was exchanged */
 } SpVaultSettings;

@@ -23,6 +23,12 @@ static const char *const samples[] = {
   "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true}}\r\n",
   "s\033[K\033[Dsto\033[K\033[D\033[D\033[Dstop\033[K\r\nno\r\n(qemu) ",
   "QEMU 7.2.0 monitor\r\n(qemu) ",
+  "secret-proxy-tree 1\ndisk 4096\ntable none\n"
+  "gap tail 0 0000000000000000000000000000000000000000000000000000000000000001\n"
+  "part 1 0 4096 0 ext 0000000000000000000000000000000000000000000000000000000000000001\n"
+  "inode 1 d 0755 0 0 0 0 - - / -\ninode 1 l 0777 0 0 0 0 - - /%ff%0a a%20b\n"
+  "inode 1 f 4644 0 0 5 0 0000000000000000000000000000000000000000000000000000000000000001 "
+  "user.x:00 /etc/passwd -\nkept 1 /etc/passwd YTpiCg==\nend 7\n",
   "[1,-2.5e10,true,null,\"\\u00e9\\ud83d\\ude00\\n\",{\"k\":[[[{}]]]}]",
 };
 

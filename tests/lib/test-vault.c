@@ -162,6 +162,7 @@ test_vault_settings (TestVault *test)
   settings->anchor_head = g_strdup (test->anchor_head);
   settings->image = g_strdup (test->image);
   settings->index = test->index;
+  settings->trust = g_strdup (test->trust);
   return settings;
 }
 

@@ -53,6 +53,7 @@ typedef struct {
   char *anchor_head;
   const char *image; /* NULL: it runs in no machine */
   guint index;
+  const char *trust; /* NULL: not known */
 } TestVault;
 
 /* Not open yet: notifier "tg"; alice is 11 there, bob 22; at "mail", the second one, a@x and b@x. */

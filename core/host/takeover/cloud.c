@@ -101,6 +101,8 @@ sp_takeover_undo_trust (gpointer data)
 {
   SpTakeover *takeover = data;
 
+  g_clear_pointer (&takeover->audit, sp_audit_free);
+  sp_audit_sweep (takeover->state);
   if (!takeover->runs)
     (void) unlinkat (takeover->fd, SP_VAULT_SYSTEM, 0);
 }
@@ -173,7 +175,9 @@ sp_takeover_make_seed (SpTakeover *takeover, const SpVaultRecord *record,
   seed.host_key = host_key;
   seed.host_public = host_public;
   set_network (&seed, settings);
-  return sp_cloud_seed_write (takeover->cloud, &seed, path, error);
+  return (takeover->audit == NULL ||
+          sp_takeover_rekey (takeover, login, host_key, host_public, error)) &&
+         sp_cloud_seed_write (takeover->cloud, &seed, path, error);
 }
 
 void

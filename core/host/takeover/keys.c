@@ -48,8 +48,7 @@ sp_takeover_keys (gpointer data, char **ret_message, gboolean *ret_skipped, GErr
     return FALSE;
   keys = sp_host_keys_open (takeover->fd, takeover->vault->master_key, error);
   if (keys == NULL || !make_volume (takeover, record, settings, error) ||
-      (sp_takeover_is_rebuilt (takeover) &&
-       !sp_takeover_make_seed (takeover, record, settings, error)) ||
+      (takeover->cloud != NULL && !sp_takeover_make_seed (takeover, record, settings, error)) ||
       !sp_vault_record_write (record, takeover->fd, error))
     return FALSE;
   *ret_message = g_strdup_printf ("master, vault identity, host, TLS%s; vault %s",

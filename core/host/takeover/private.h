@@ -6,6 +6,7 @@
 #pragma once
 
 #include "host/appliance/image-set.h"
+#include "host/audit/audit.h"
 #include "host/cloud/cloud-image.h"
 #include "host/monitor/monitor.h"
 #include "host/source/source.h"
@@ -31,6 +32,8 @@ typedef struct {
   char *image_id;    /* what it boots, or is made of; NULL: not known yet */
   SpImageSet *image; /* of these two one, once it is opened: */
   SpCloudImage *cloud;
+  SpAudit *audit;   /* from step 7 to step 8, trust `audited` */
+  gboolean has_kvm; /* guests were seen to run under it */
   SpSource *source;
   guint16 port; /* where the agent's vault listens */
   SpMonitor *monitor;
@@ -81,6 +84,7 @@ void sp_takeover_undo_start (gpointer takeover);
 /* The words of `trust`. */
 #define SP_TRUST_EXACT "exact"
 #define SP_TRUST_REBUILT "rebuilt"
+#define SP_TRUST_AUDITED "audited"
 
 /* ---- cloud.c: the same steps where it boots a disk of its own --------------------------------------------- */
 /* The id that @given, an id or the name of a base, stands for; NULL: NULL. */
@@ -97,6 +101,17 @@ gboolean sp_takeover_make_system (SpTakeover *takeover, char **ret_message, GErr
 gboolean sp_takeover_make_seed (SpTakeover *takeover, const SpVaultRecord *record,
                                 const SpVmSettings *settings, GError **error);
 void sp_takeover_undo_seed (const SpTakeover *takeover);
+
+/* ---- audit.c: the same steps where it boots the agent's disk ----------------------------------------------- */
+gboolean sp_takeover_is_audited (const SpTakeover *takeover);
+gboolean
+sp_takeover_choose_base (SpTakeover *takeover, const char *claimed, char **ret_why, GError **error);
+/* Before anything is touched: are the digests well-formed? */
+gboolean sp_takeover_check_accepted (const SpTakeover *takeover, GError **error);
+gboolean sp_takeover_audit (SpTakeover *takeover, char **ret_message, GError **error);
+/* @login: of the one account; @host_key, @host_public: the machine's own. */
+gboolean sp_takeover_rekey (SpTakeover *takeover, const char *login, SpSecret *host_key,
+                            const char *host_public, GError **error);
 
 /* ---- what several of them need --------------------------------------------------------------------------- */
 #define SP_TAKEOVER_COPY "incoming.qcow2"

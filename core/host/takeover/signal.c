@@ -21,21 +21,9 @@ sp_takeover_source (SpTakeover *takeover, GError **error)
   return takeover->source;
 }
 
-static gboolean
-check_trust (const SpTakeover *takeover, GError **error)
-{
-  if (!g_str_equal (takeover->vault->trust, "audited"))
-    return TRUE;
-  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
-               "[vault %s] trust = %s is not supported yet: an appliance is taken over with exact, "
-               "a cloud image with rebuilt",
-               takeover->vault->name, takeover->vault->trust);
-  return FALSE;
-}
-
 /* Emulation is no security boundary, so it has to be asked for. */
 static gboolean
-check_machine (const SpTakeover *takeover, GError **error)
+check_machine (SpTakeover *takeover, GError **error)
 {
   const SpConfigVault *vault = takeover->vault;
   g_autofree char *state = g_build_filename (takeover->folder, SP_VAULT_MACHINE, NULL);
@@ -45,8 +33,8 @@ check_machine (const SpTakeover *takeover, GError **error)
 
   if (vm == NULL || !sp_vm_probe (vm, &probe, error))
     return FALSE;
-  good = probe.acceleration == SP_VM_KVM ||
-         (probe.acceleration == SP_VM_EMULATED && vault->allow_emulation);
+  takeover->has_kvm = probe.acceleration == SP_VM_KVM;
+  good = takeover->has_kvm || (probe.acceleration == SP_VM_EMULATED && vault->allow_emulation);
   if (!good && vault->allow_emulation)
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFIG,
                  "this machine can't run a vault VM, not even emulated (%s): mend that, or see "
@@ -94,6 +82,8 @@ choose_image (SpTakeover *takeover, const SpReady *ready, char **ret_what, GErro
 {
   if (g_str_equal (takeover->vault->trust, SP_TRUST_REBUILT))
     return sp_takeover_choose_cloud (takeover, ready->image, ret_what, error);
+  if (g_str_equal (takeover->vault->trust, SP_TRUST_AUDITED))
+    return sp_takeover_choose_base (takeover, ready->image, ret_what, error);
   if (!check_appliance (takeover, ready, error))
     return FALSE;
   takeover->image = sp_image_set_find (takeover->state, ready->image, error);
@@ -114,7 +104,7 @@ sp_takeover_signal (gpointer data, char **ret_message, gboolean *ret_skipped, GE
   g_autoptr (SpReady) ready = NULL;
   g_autoptr (GError) local = NULL;
 
-  if (!check_trust (takeover, error))
+  if (!sp_takeover_check_accepted (takeover, error))
     return FALSE;
   if (sp_takeover_source (takeover, &local) == NULL) {
     if (g_error_matches (local, SP_PROBLEM, SP_PROBLEM_NOT_FOUND))

@@ -70,6 +70,7 @@ run_free (Run *run)
   g_clear_pointer (&takeover->monitor, sp_monitor_free);
   g_clear_pointer (&takeover->source, sp_source_free);
   g_clear_pointer (&takeover->image, sp_image_set_free);
+  g_clear_pointer (&takeover->audit, sp_audit_free);
   g_clear_pointer (&takeover->cloud, sp_cloud_image_free);
   g_clear_pointer (&takeover->config, sp_config_free);
   g_clear_pointer (&takeover->catalog, sp_plugin_catalog_free);

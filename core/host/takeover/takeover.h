@@ -18,8 +18,11 @@ typedef struct {
   const char *config;     /* NULL: the one in /etc */
   const char *plugin_dir; /* NULL: the default one */
   const char *image;      /* create: which appliance; NULL: the newest */
-  guint approval_s;       /* how long step 13 waits for a person; 0: 120 */
+  const char *accept; /* digests of findings, with commas between; NULL: only those of the config */
+  guint approval_s;   /* how long step 13 waits for a person; 0: 120 */
   void (*report) (const SpStepReport *report, guint n_steps, gpointer data);
+  void (*found) (GPtrArray *findings,
+                 gpointer data); /* SpAuditFinding: what a disk is refused for */
   gpointer data;
 } SpTakeoverOptions;
 

@@ -1,7 +1,8 @@
 /* trust.c - step 7: what will boot?
  *
- * For trust `rebuilt` a disk that the host makes now: cloud.c.  For trust `exact` the agent's root partition must be the bytes of an image of the host's, and then the
- * host's own file boots; the agent's bytes never run, and no file system of the agent's is looked at.
+ * For trust `rebuilt` a disk that the host makes now: cloud.c.  For `audited` the agent's, looked at: audit.c.  For
+ * `exact` the agent's root partition must be the bytes of an image of the host's, and then the host's own file boots;
+ * the agent's bytes never run, and no file system of the agent's is looked at.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +46,8 @@ sp_takeover_trust (gpointer data, char **ret_message, gboolean *ret_skipped, GEr
 {
   SpTakeover *takeover = data;
 
+  if (sp_takeover_is_audited (takeover))
+    return sp_takeover_audit (takeover, ret_message, error);
   return sp_takeover_is_rebuilt (takeover) ? sp_takeover_make_system (takeover, ret_message, error)
                                            : compare (takeover, ret_message, error);
 }

@@ -25,6 +25,27 @@ test_fields (void)
   g_assert_cmpint (notice->expires_at, ==, test->clock.wall_us / G_USEC_PER_SEC + 600);
 }
 
+/* Of all levels the one at which an agent's own bytes run. */
+static void
+test_audited_is_told (void)
+{
+  static const char *const levels[] = { "audited", "rebuilt", NULL };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (levels); i++) {
+    g_autoptr (TestVault) test = test_vault_new ();
+    g_autofree char *token = NULL;
+    g_autoptr (TestReply) made = NULL;
+    guint n = 0;
+
+    test->trust = levels[i];
+    token = test_vault_start (test);
+    made = test_create (test, token, "db");
+    test_drain ();
+    n = test_ports_notice (test->ports, FALSE, 0)->fields->len;
+    g_assert_cmpuint (n, ==, i == 0 ? 6 : 5);
+  }
+}
+
 static gboolean
 two_posts (gpointer data)
 {
@@ -211,6 +232,7 @@ main (int argc, char **argv)
 {
   test_init (&argc, &argv);
   g_test_add_func ("/vault/notices/fields-and-origin", test_fields);
+  g_test_add_func ("/vault/notices/audited-is-told", test_audited_is_told);
   g_test_add_func ("/vault/notices/post-is-repeated", test_post_is_repeated);
   g_test_add_func ("/vault/notices/failing-settle-holds-nobody-up",
                    test_failing_settle_holds_nobody_up);
