@@ -13,5 +13,8 @@
 gboolean sp_qemu_probe (SpHost *host, const char *program, const char *no_kvm, SpVmProbe *ret_probe,
                         GCancellable *cancellable, GError **error);
 
+/* How many MiB of translated code emulation keeps for the machine of @spec. */
+guint sp_qemu_translated_mib (const SpVmSpec *spec);
+
 /* QEMU's CPU model for @acceleration. */
 const char *sp_qemu_cpu (guint32 acceleration);

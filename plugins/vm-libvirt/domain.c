@@ -7,6 +7,7 @@
 #include "domain.h"
 
 #include "netguard.h"
+#include "probe.h"
 #include "xml.h"
 
 #define QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
@@ -91,8 +92,9 @@ add_behaviour (xmlNode *root, const SpLibvirtPlan *plan)
   (void) sp_xml_add (features, "vmport", "state", "off", NULL);
   if (plan->acceleration != SP_VM_KVM) {
     xmlNode *tcg = sp_xml_add (features, "tcg", NULL);
+    g_autofree char *mib = g_strdup_printf ("%u", sp_qemu_translated_mib (plan->spec));
 
-    sp_xml_set (sp_xml_add_text (tcg, "tb-cache", "64"), "unit", "MiB");
+    sp_xml_set (sp_xml_add_text (tcg, "tb-cache", mib), "unit", "MiB");
   }
   add_cpu (root, plan);
   clock = sp_xml_add (root, "clock", "offset", "utc", NULL);

@@ -43,7 +43,10 @@ add_machine (GPtrArray *argv, const SpVmSpec *spec, guint32 acceleration)
   add (argv, "-no-user-config", NULL);
   add (argv, "-machine",
        "pc,dump-guest-core=off,mem-merge=off,usb=off,vmport=off,hpet=off,smbus=off,i8042=off");
-  add (argv, "-accel", acceleration == SP_VM_KVM ? "kvm" : "tcg,tb-size=64");
+  if (acceleration == SP_VM_KVM)
+    add (argv, "-accel", "kvm");
+  else
+    add_format (argv, "-accel", "tcg,tb-size=%u", sp_qemu_translated_mib (spec));
   add (argv, "-cpu", sp_qemu_cpu (acceleration));
   add_format (argv, "-m", "%" G_GUINT64_FORMAT "M", spec->memory / MIB);
   add_format (argv, "-smp", "%u", spec->cpus);

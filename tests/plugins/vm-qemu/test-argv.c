@@ -160,6 +160,7 @@ test_an_owned_machine_boots_from_a_disk_of_the_hosts (void)
       "null,\"file\":{\"driver\":\"file\",\"filename\":\"/dev/fdset/0\",\"read-only\":false}}\n"
       "-device\nvirtio-blk-pci,drive=disk0,serial=system,bootindex=1");
   assert_has (&spec, SP_VM_EMULATED, "-boot\nstrict=on");
+  assert_has (&spec, SP_VM_EMULATED, "-accel\ntcg,tb-size=128");
   assert_lacks (&spec, "-kernel");
   assert_lacks (&spec, "/v/");
 }
