@@ -11,8 +11,9 @@ import unittest
 
 from cloud_world import BIN, CloudWorld
 from test_rebuilt import IDENTITY, facts
+from vmlib.qmp import Monitor
 
-from lib.wait import SLOW  # noqa: E402, from tests/api by cloud_world
+from lib.wait import SLOW, until  # noqa: E402, from tests/api by cloud_world
 
 START = 1 << 20
 
@@ -119,7 +120,11 @@ class Audited(unittest.TestCase):
         found = [line["finding"] for line in lines if "finding" in line]
         self.assertEqual([(one["code"], one["path"]) for one in found], [("file-added", "/etc/planted")])
         self.assertEqual([name for name in world.left() if name.split("/")[0] != "audit"], [])
+        # Its guest had powered off for the copy; from the checkpoint it goes on.
         self.assertIsNotNone(world.agents_machine())
+        with Monitor(os.path.join(world.staging, "monitor.sock")) as monitor:
+            self.assertEqual(monitor.status, "running")
+        self.assertEqual(until(world.health, "/health of the agent's VM", timeout=60)["ownership"], "unowned")
         type(self).digest = found[0]["digest"]
 
     def test_3_takeover(self):
