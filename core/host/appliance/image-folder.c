@@ -134,14 +134,18 @@ sp_image_folder_kind (const char *dir, SpImageKind *ret_kind, GError **error)
   gsize length = 0;
   g_autofree char *id = NULL;
   g_autofree char *text = sp_image_manifest_read (dir, &length, &id, error);
-  g_autoptr (JsonNode) node = text ? sp_json_parse (text, length, 0, error) : NULL;
+  g_autoptr (GError) local = NULL;
+  g_autoptr (JsonNode) node = text ? sp_json_parse (text, length, 0, &local) : NULL;
   const char *word = NULL;
 
-  if (node == NULL)
+  if (text == NULL)
     return FALSE;
-  if (!JSON_NODE_HOLDS_OBJECT (node) ||
-      !sp_json_get_string (json_node_get_object (node), "kind", &word, NULL))
-    return sp_image_damaged (error, dir, "has no manifest that can be read");
+  if (node == NULL || !JSON_NODE_HOLDS_OBJECT (node) ||
+      !sp_json_get_string (json_node_get_object (node), "kind", &word, &local)) {
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "the image in %s: its manifest: %s", dir,
+                 local ? local->message : "it is no object");
+    return FALSE;
+  }
   for (guint i = 0; i < SP_N_IMAGE_KINDS; i++)
     if (g_strcmp0 (word, kinds[i].word) == 0) {
       *ret_kind = i;

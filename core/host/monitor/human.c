@@ -172,8 +172,13 @@ act (SpMonitorStream *stream, SpMonitorVerb verb, const char *argument)
   g_autofree char *command = sp_monitor_command_line (verb, argument);
   g_autofree char *typed = g_strconcat (command, "\n", NULL);
   g_autofree char *text = NULL;
-  SpMonitorResult result = sp_monitor_stream_write (stream, typed, strlen (typed));
+  SpMonitorResult result;
 
+  if (row->no_human) {
+    g_string_assign (stream->said, "the human monitor has no command for it");
+    return SP_MONITOR_REFUSED;
+  }
+  result = sp_monitor_stream_write (stream, typed, strlen (typed));
   if (result == SP_MONITOR_ANSWERED)
     result = read_answer (stream, command, &text);
   /* It may be gone before it has asked for the next command. */

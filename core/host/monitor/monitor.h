@@ -14,11 +14,15 @@
 typedef struct _SpMonitor SpMonitor;
 
 typedef enum {
-  SP_MONITOR_SAVE,      /* savevm NAME */
-  SP_MONITOR_FORGET,    /* delvm NAME */
-  SP_MONITOR_STOP,      /* the processors stand still */
-  SP_MONITOR_GO_ON,     /* cont */
+  SP_MONITOR_SAVE,   /* savevm NAME */
+  SP_MONITOR_FORGET, /* delvm NAME */
+  SP_MONITOR_STOP,   /* the processors stand still */
+  SP_MONITOR_GO_ON,  /* cont */
+  SP_MONITOR_STAY, /* set-action: the process stays, paused, where the guest powers off; QMP only */
+  SP_MONITOR_LEAVE,     /* set-action: it ends then, as is usual; QMP only */
   SP_MONITOR_POWER_OFF, /* system_powerdown, and wait until the other end closes or says SHUTDOWN */
+  SP_MONITOR_RESET,     /* system_reset: what has powered off can go on after it */
+  SP_MONITOR_LOAD,      /* loadvm NAME; afterwards it runs or stands still as before */
   SP_MONITOR_QUIT,      /* the process ends; wait until the other end closes */
   SP_MONITOR_RELEASE,   /* hostfwd_remove: give back the host's port; argument "127.0.0.1:3737" */
   SP_MONITOR_CLAIM,     /* hostfwd_add: and take it again; argument "127.0.0.1:3737" */

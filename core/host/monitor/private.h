@@ -53,9 +53,11 @@ typedef struct {
   /* Said around the argument where it worked; both NULL: it then says nothing. */
   const char *done_before, *done_after;
   gboolean (*argument) (const char *argument); /* whether it is good; NULL: it takes none */
-  gboolean native;                             /* QMP has a command of this name */
-  gboolean ends;                               /* it has worked when the other end has closed */
-  const char *advice;                          /* where it was refused */
+  const char *native;    /* QMP's own command for it; NULL: that of the human monitor */
+  const char *arguments; /* of that, JSON; NULL: none */
+  gboolean no_human;     /* the human monitor has nothing for it */
+  gboolean ends;         /* it has worked when the other end has closed */
+  const char *advice;    /* where it was refused */
 } SpMonitorVerbRow;
 
 const SpMonitorVerbRow *sp_monitor_verb_row (SpMonitorVerb verb);

@@ -181,20 +181,17 @@ read_message (SpMonitorStream *stream, SpQmpMessage *ret_message)
   return result;
 }
 
-/* @command_line NULL: @name is a command of QMP's own. */
+/* @arguments: JSON; NULL: none.  @says_text: the answer is a text. */
 static SpMonitorResult
-execute (SpMonitorStream *stream, const char *name, const char *command_line,
+execute (SpMonitorStream *stream, const char *name, const char *arguments, gboolean says_text,
          SpQmpMessage *ret_message)
 {
   g_autoptr (GString) text = g_string_new ("{\"execute\":");
   SpMonitorResult result;
 
   sp_json_append_string (text, name, -1);
-  if (command_line != NULL) {
-    g_string_append (text, ",\"arguments\":{\"command-line\":");
-    sp_json_append_string (text, command_line, -1);
-    g_string_append_c (text, '}');
-  }
+  if (arguments != NULL)
+    g_string_append_printf (text, ",\"arguments\":%s", arguments);
   g_string_append_printf (text, ",\"id\":%" G_GINT64_FORMAT "}\n", ++stream->id);
   result = sp_monitor_stream_write (stream, text->str, text->len);
   if (result == SP_MONITOR_ANSWERED)
@@ -204,9 +201,20 @@ execute (SpMonitorStream *stream, const char *name, const char *command_line,
   if (ret_message->id != stream->id)
     return sp_monitor_stream_bad (stream, "an answer to something else");
   if (ret_message->kind != SP_QMP_ERROR &&
-      (ret_message->kind != SP_QMP_RETURN || (ret_message->text != NULL) != (command_line != NULL)))
+      (ret_message->kind != SP_QMP_RETURN || (ret_message->text != NULL) != says_text))
     return sp_monitor_stream_bad (stream, "an answer of another kind than was asked for");
   return SP_MONITOR_ANSWERED;
+}
+
+/* As a person would type it at the other monitor. */
+static SpMonitorResult
+execute_typed (SpMonitorStream *stream, const char *line, SpQmpMessage *ret_message)
+{
+  g_autoptr (GString) arguments = g_string_new ("{\"command-line\":");
+
+  sp_json_append_string (arguments, line, -1);
+  g_string_append_c (arguments, '}');
+  return execute (stream, "human-monitor-command", arguments->str, TRUE, ret_message);
 }
 
 static SpMonitorResult
@@ -227,7 +235,7 @@ begin (SpMonitorStream *stream)
     return result;
   if (greeting.kind != SP_QMP_GREETING)
     return sp_monitor_stream_bad (stream, "no greeting");
-  result = execute (stream, "qmp_capabilities", NULL, &answer);
+  result = execute (stream, "qmp_capabilities", NULL, FALSE, &answer);
   return result == SP_MONITOR_ANSWERED && answer.kind == SP_QMP_ERROR ? refused (stream, &answer)
                                                                       : result;
 }
@@ -268,8 +276,8 @@ act (SpMonitorStream *stream, SpMonitorVerb verb, const char *argument)
   SpMonitorResult result;
 
   stream->shutdown = FALSE;
-  result = row->native ? execute (stream, line, NULL, &answer)
-                       : execute (stream, "human-monitor-command", line, &answer);
+  result = row->native ? execute (stream, row->native, row->arguments, FALSE, &answer)
+                       : execute_typed (stream, line, &answer);
   /* It may be gone before it has answered. */
   if (result == SP_MONITOR_CLOSED && row->ends)
     return SP_MONITOR_ANSWERED;

@@ -2,15 +2,20 @@
  *
  * Good manners only: they give the copy a quiet disk and the agent a way back.  What the monitor answers
  * is never believed.
+ *
+ * A checkpoint has what the guest holds in memory, but the disk has not.  So where the disk itself is to
+ * boot the guest powers off, and the checkpoint is the way back: QMP can have the machine stay for that.
  */
 #include "base/problem.h"
 #include "host/resident/service.h"
 #include "host/takeover/private.h"
 
 #define CHECKPOINT "takeover-checkpoint"
+#define BACK "having the agent's VM go on"
 #define SHORT_MS 10000u
 #define SAVE_MS 120000u
 #define PORT_MS 3000u
+#define POWER_MS 180000u
 #define PAUSE_MS 100u
 
 SpMonitor *
@@ -63,21 +68,62 @@ port_here (SpTakeover *takeover)
 }
 
 gboolean
+sp_takeover_keeps_disk (const SpTakeover *takeover)
+{
+  return g_str_equal (takeover->vault->trust, "audited");
+}
+
+/* One that was started by hand may forward from all addresses of this machine. */
+static gboolean
+release_port (SpTakeover *takeover, const char *port, GError **error)
+{
+  SpMonitor *monitor = sp_takeover_monitor (takeover, error);
+  g_autofree char *every = sp_listen_text ("0.0.0.0", takeover->vault->listen_port);
+  g_autoptr (GError) local = NULL;
+
+  if (monitor == NULL)
+    return FALSE;
+  if (sp_monitor_do (monitor, SP_MONITOR_RELEASE, port, SHORT_MS, &local) ||
+      (g_error_matches (local, SP_PROBLEM, SP_PROBLEM_CONFLICT) &&
+       sp_monitor_do (monitor, SP_MONITOR_RELEASE, every, SHORT_MS, NULL)))
+    return TRUE;
+  g_propagate_prefixed_error (error, g_steal_pointer (&local), "cannot have it give up %s: ", port);
+  return FALSE;
+}
+
+/* @ret_stays: it is still there, and can go back. */
+static gboolean
+power_off (SpTakeover *takeover, gboolean *ret_stays, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+
+  *ret_stays = sp_monitor_do (takeover->monitor, SP_MONITOR_STAY, NULL, SHORT_MS, &local);
+  if (local != NULL && !g_error_matches (local, SP_PROBLEM, SP_PROBLEM_CONFLICT)) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return FALSE;
+  }
+  if (!sp_monitor_do (takeover->monitor, SP_MONITOR_POWER_OFF, NULL, POWER_MS, error))
+    return FALSE;
+  /* A monitor at which the machine ends is of no further use. */
+  g_clear_pointer (&takeover->monitor, sp_monitor_free);
+  return TRUE;
+}
+
+gboolean
 sp_takeover_stop (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   SpTakeover *takeover = data;
+  gboolean off = sp_takeover_keeps_disk (takeover), stays = TRUE;
   g_autofree char *port = port_here (takeover);
-  g_autoptr (GError) local = NULL;
 
-  if (!sp_monitor_do (takeover->monitor, SP_MONITOR_STOP, NULL, SHORT_MS, error))
+  if (off ? !power_off (takeover, &stays, error)
+          : !sp_monitor_do (takeover->monitor, SP_MONITOR_STOP, NULL, SHORT_MS, error))
     return FALSE;
-  if (port != NULL &&
-      !sp_monitor_do (takeover->monitor, SP_MONITOR_RELEASE, port, SHORT_MS, &local)) {
-    g_propagate_prefixed_error (error, g_steal_pointer (&local),
-                                "cannot have it give up %s: ", port);
+  if (port != NULL && stays && !release_port (takeover, port, error))
     return FALSE;
-  }
-  *ret_message = g_strdup_printf ("paused%s", port ? ", its port is free" : "");
+  *ret_message =
+      g_strdup_printf ("%s%s", off ? "powered off by its guest, which has written all" : "paused",
+                       port ? ", its port is free" : "");
   return TRUE;
 }
 
@@ -132,6 +178,28 @@ give_port (SpTakeover *takeover, const char *port)
     do_or_keep (takeover, SP_MONITOR_CLAIM, port, "giving the agent's VM its port");
 }
 
+/* From the power-off, which may not have come about.  Each is good for itself, and what does not work shows when
+ * it is to go on. */
+static void
+load_checkpoint (SpTakeover *takeover)
+{
+  static const struct {
+    SpMonitorVerb verb;
+    const char *argument;
+    guint ms;
+  } way[] = {
+    { SP_MONITOR_RESET, NULL, SHORT_MS },
+    { SP_MONITOR_LOAD, CHECKPOINT, SAVE_MS },
+    { SP_MONITOR_LEAVE, NULL, SHORT_MS },
+  };
+  SpMonitor *monitor;
+
+  g_clear_pointer (&takeover->monitor, sp_monitor_free);
+  monitor = sp_takeover_monitor (takeover, NULL);
+  for (gsize i = 0; monitor != NULL && i < G_N_ELEMENTS (way); i++)
+    (void) sp_monitor_do (monitor, way[i].verb, way[i].argument, way[i].ms, NULL);
+}
+
 void
 sp_takeover_undo_stop (gpointer data)
 {
@@ -141,11 +209,13 @@ sp_takeover_undo_stop (gpointer data)
 
   if (sp_takeover_source (takeover, &error) == NULL) {
     takeover->is_deaf = TRUE;
-    sp_takeover_keep_left (takeover, "having the agent's VM go on", error);
+    sp_takeover_keep_left (takeover, BACK, error);
     return;
   }
   port = port_here (takeover);
-  do_or_keep (takeover, SP_MONITOR_GO_ON, NULL, "having the agent's VM go on");
+  if (sp_takeover_keeps_disk (takeover))
+    load_checkpoint (takeover);
+  do_or_keep (takeover, SP_MONITOR_GO_ON, NULL, BACK);
   if (port == NULL)
     return;
   give_port (takeover, port);

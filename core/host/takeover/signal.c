@@ -10,6 +10,9 @@
 #include "host/takeover/private.h"
 #include "host/vm/vm.h"
 
+/* Of a vault whose ready file says no more than that it is there. */
+#define PLAIN_PORT 3737u
+
 SpSource *
 sp_takeover_source (SpTakeover *takeover, GError **error)
 {
@@ -115,7 +118,7 @@ sp_takeover_signal (gpointer data, char **ret_message, gboolean *ret_skipped, GE
     sp_takeover_advise (error, SP_TAKEOVER_ANEW);
     return FALSE;
   }
-  takeover->port = ready->port;
+  takeover->port = ready->form == SP_READY_PLAIN ? PLAIN_PORT : ready->port;
   if (!choose_image (takeover, ready, &what, error) || !check_machine (takeover, error))
     return FALSE;
   *ret_message =

@@ -131,7 +131,8 @@ static const ProvisionKind kinds[SP_N_IMAGE_KINDS] = {
                        make_cloud_seed },
 };
 
-/* A file of an image stands for its folder.  NULL: it is no image that is ready. */
+/* A file of an image stands for its folder; a path of nothing may have been meant as one.  NULL: it is no
+ * image that is ready. */
 static char *
 image_folder (const char *image)
 {
@@ -139,11 +140,14 @@ image_folder (const char *image)
   g_autofree char *name = g_path_get_basename (image);
   SpImageKind kind;
 
-  if (g_file_test (image, G_FILE_TEST_IS_DIR))
+  if (g_file_test (image, G_FILE_TEST_IS_REGULAR)) {
+    if (sp_image_folder_kind (dir, &kind, NULL) && sp_image_kind_has (kind, name))
+      return g_steal_pointer (&dir);
+    return NULL;
+  }
+  if (g_file_test (image, G_FILE_TEST_IS_DIR) ||
+      (strchr (image, '/') != NULL && strstr (image, "://") == NULL))
     return g_strdup (image);
-  if (g_file_test (image, G_FILE_TEST_IS_REGULAR) && sp_image_folder_kind (dir, &kind, NULL) &&
-      sp_image_kind_has (kind, name))
-    return g_steal_pointer (&dir);
   return NULL;
 }
 
@@ -174,8 +178,9 @@ sp_provision_choose (Provision *provision, GError **error)
 
   provision->folder = image_folder (provision->options->image);
   if (provision->folder != NULL) {
-    if (!sp_image_folder_kind (provision->folder, &kind, error))
-      return FALSE;
+    /* What is wrong with it is said by the step that opens it. */
+    if (!sp_image_folder_kind (provision->folder, &kind, NULL))
+      kind = SP_IMAGE_APPLIANCE;
   } else {
     provision->source =
         sp_cloud_base_resolve (provision->options->image, provision->options->sha512, error);

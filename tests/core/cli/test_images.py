@@ -3,11 +3,13 @@
 $SECRET_PROXY names the program. No machine is started; the disk of a vendor is a qcow2 of nothing.
 """
 import hashlib
+import http.server
 import json
 import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import unittest
 
 PROGRAM = os.environ.get("SECRET_PROXY", "secret-proxy")
@@ -52,6 +54,39 @@ class Case(unittest.TestCase):
         return json.loads(done.stdout.splitlines()[-1])["error"]["message"]
 
 
+class Vendor(http.server.BaseHTTPRequestHandler):
+    """Has one file, and counts who asks for it."""
+    content, asked = b"", 0
+
+    def do_GET(self):  # pylint: disable=invalid-name
+        type(self).asked += 1
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.content)))
+        self.end_headers()
+        self.wfile.write(self.content)
+
+    def log_message(self, format, *args):  # pylint: disable=redefined-builtin
+        pass
+
+
+class FromTheNetwork(Case):
+    def test_an_address_is_fetched_once(self):
+        with open(self.base, "rb") as file:
+            Vendor.content = file.read()
+        with http.server.HTTPServer(("127.0.0.1", 0), Vendor) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            url = f"http://127.0.0.1:{server.server_port}/vendor.qcow2"
+            words = ("image", "build", "--cloud", url, "--sha512", sha512(self.base).upper(), "--output")
+            first = self.call(*words, self.at("first"))
+            second = self.call(*words, self.at("second"))
+            self.refused(INTEGRITY, *words[:-2], "d" * 128, "--output", self.at("third"))
+            server.shutdown()
+        self.assertEqual((first["url"], first["base"], first["image"]), (url, "vendor.qcow2", second["image"]))
+        self.assertEqual(Vendor.asked, 2)
+        self.assertEqual(os.listdir(self.at("cache", "secret-proxy", "images")), [sha512(self.base) + ".qcow2"])
+        self.assertFalse(os.path.exists(self.at("third")))
+
+
 class Images(Case):
     def test_it_says_what_it_is_made_of(self):
         self.assertEqual(self.built["kind"], "cloud")
@@ -83,6 +118,12 @@ class Images(Case):
         with open(self.at("damaged", "user-data"), "a", encoding="utf-8") as file:
             file.write("# more\n")
         self.assertIn("user-data", self.refused(INTEGRITY, "image", "import", self.at("damaged")))
+
+    def test_a_manifest_that_is_cut_off_is_damage(self):
+        shutil.copytree(self.exported, self.at("cut"))
+        os.truncate(self.at("cut", "manifest"), 10)
+        self.assertIn(self.at("cut"), self.refused(INTEGRITY, "image", "import", self.at("cut")))
+        self.assertIn("there is no image", self.refused(NOT_FOUND, "image", "import", self.at("nowhere")))
 
     def test_what_can_not_be_built(self):
         wrong = "a" * 128

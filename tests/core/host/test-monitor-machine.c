@@ -16,6 +16,8 @@
 #include "host/monitor/monitor.h"
 
 #define ENOUGH_MS 60000u
+#define SECTOR 512u
+#define TURN_US (20 * 1000)
 
 enum { QMP, HUMAN, WITNESS, N_MONITORS };
 
@@ -27,6 +29,22 @@ typedef struct {
 } Machine;
 
 /* ---- the machine --------------------------------------------------------------------------------------- */
+
+/* The first sector of the disk: a system that waits for the power button, and then powers off.  The ports are those of the
+ * ACPI registers of QEMU's machine "pc": status, enable, control. */
+static const guint8 system_sector[] = {
+  0xba, 0x02, 0x06, /* mov dx, 0x602 */
+  0xb8, 0x00, 0x01, /* mov ax, 0x100: the power button */
+  0xef,             /* out dx, ax */
+  0xba, 0x00, 0x06, /* mov dx, 0x600 */
+  0xed,             /* in ax, dx */
+  0xf6, 0xc4, 0x01, /* test ah, 1 */
+  0x74, 0xfa,       /* jz to the in */
+  0xba, 0x04, 0x06, /* mov dx, 0x604 */
+  0xb8, 0x00, 0x20, /* mov ax, 0x2000: soft off */
+  0xef,             /* out dx, ax */
+  0xf4, 0xeb, 0xfd, /* hlt, for ever */
+};
 
 /* A port that is free now. */
 static guint16
@@ -123,12 +141,28 @@ start (Machine *machine)
 }
 
 static void
+make_disk (Machine *machine)
+{
+  g_autofree char *raw = g_build_filename (machine->folder, "raw", NULL);
+  g_autofree char *sector = g_malloc0 (SECTOR);
+  g_autoptr (GError) error = NULL;
+
+  memcpy (sector, system_sector, sizeof system_sector);
+  memcpy (sector + SECTOR - 2, "\x55\xaa", 2);
+  (void) g_file_set_contents (raw, sector, SECTOR, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (truncate (raw, 16 << 20), ==, 0);
+  g_free (run ((const char *const[]){ "qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", raw,
+                                      machine->disk, NULL }));
+  (void) g_unlink (raw);
+}
+
+static void
 set_up (Machine *machine, gconstpointer data)
 {
   machine->folder = g_dir_make_tmp ("sp-monitor-XXXXXX", NULL);
   machine->disk = g_build_filename (machine->folder, "disk.qcow2", NULL);
-  g_free (run ((const char *const[]){ "qemu-img", "create", "-q", "-f", "qcow2", machine->disk,
-                                      "16M", NULL }));
+  make_disk (machine);
   machine->port = free_port ();
   machine->address = g_strdup_printf ("127.0.0.1:%u", machine->port);
   start (machine);
@@ -166,12 +200,12 @@ read_line (int fd)
   return g_string_free (line, FALSE);
 }
 
-/* What @command returns. */
+/* What @command, with whatever follows it, returns. */
 static char *
 witness (Machine *machine, const char *command)
 {
   int fd = machine->monitors[WITNESS];
-  g_autofree char *text = g_strdup_printf ("{\"execute\":\"%s\"}\n", command);
+  g_autofree char *text = g_strdup_printf ("{\"execute\":\"%s}\n", command);
   char *line;
 
   g_assert_cmpint (send (fd, text, strlen (text), MSG_NOSIGNAL), ==, strlen (text));
@@ -180,10 +214,19 @@ witness (Machine *machine, const char *command)
   return line;
 }
 
+static gboolean
+is_in_state (Machine *machine, const char *state)
+{
+  g_autofree char *status = witness (machine, "query-status\"");
+  g_autofree char *words = g_strdup_printf ("\"status\": \"%s\"", state);
+
+  return strstr (status, words) != NULL;
+}
+
 static void
 assert_running (Machine *machine, gboolean running)
 {
-  g_autofree char *status = witness (machine, "query-status");
+  g_autofree char *status = witness (machine, "query-status\"");
 
   g_assert_nonnull (strstr (status, running ? "\"running\": true" : "\"running\": false"));
 }
@@ -257,7 +300,7 @@ test_verbs (Machine *machine, gconstpointer data)
   g_assert_no_error (error);
   g_assert_cmpstr (sp_monitor_dialect (monitor), ==, which == QMP ? "QMP" : "human monitor");
   g_free (read_line (machine->monitors[WITNESS]));
-  g_free (witness (machine, "qmp_capabilities"));
+  g_free (witness (machine, "qmp_capabilities\""));
   check_processors (machine, monitor);
   check_port (machine, monitor);
   act (monitor, SP_MONITOR_QUIT, NULL);
@@ -266,6 +309,76 @@ test_verbs (Machine *machine, gconstpointer data)
   machine->pid = 0;
   g_assert_cmpint (status, ==, 0);
   check_checkpoints (machine);
+}
+
+/* ---- a guest that powers off ------------------------------------------------------------------------------ */
+
+/* The guest is up when it has enabled the button. */
+static void
+wait_for_guest (Machine *machine)
+{
+  gboolean up = FALSE;
+
+  for (gint64 end = g_get_monotonic_time () + ENOUGH_MS * 1000; !up;) {
+    g_autofree char *said = witness (
+        machine, "human-monitor-command\",\"arguments\":{\"command-line\":\"i /h 0x602\"}");
+
+    up = strstr (said, "= 0x0100") != NULL;
+    g_assert_cmpint (g_get_monotonic_time (), <, end);
+    g_usleep (up ? 0 : TURN_US);
+  }
+}
+
+static SpMonitor *
+open_monitor (Machine *machine, guint which)
+{
+  g_autoptr (GError) error = NULL;
+  SpMonitor *monitor = sp_monitor_open (machine->monitors[which], machine->monitors[which], &error);
+
+  machine->monitors[which] = -1;
+  g_assert_no_error (error);
+  return monitor;
+}
+
+/* Through one monitor it is told to stay and powers off, through the other one it goes back. */
+static void
+test_back_after_power_off (Machine *machine, gconstpointer data)
+{
+  g_autoptr (SpMonitor) there = open_monitor (machine, QMP);
+  g_autoptr (SpMonitor) back = open_monitor (machine, HUMAN);
+
+  g_free (read_line (machine->monitors[WITNESS]));
+  g_free (witness (machine, "qmp_capabilities\""));
+  wait_for_guest (machine);
+  act (there, SP_MONITOR_SAVE, "kept");
+  refuse (back, SP_MONITOR_STAY, NULL, "no command");
+  act (there, SP_MONITOR_STAY, NULL);
+  act (there, SP_MONITOR_POWER_OFF, NULL);
+  g_assert_true (is_in_state (machine, "shutdown"));
+  refuse (back, SP_MONITOR_GO_ON, NULL, "eset");
+  act (back, SP_MONITOR_RESET, NULL);
+  act (back, SP_MONITOR_LOAD, "kept");
+  act (back, SP_MONITOR_GO_ON, NULL);
+  g_assert_true (is_in_state (machine, "running"));
+  wait_for_guest (machine);
+}
+
+static void
+test_end_with_power_off (Machine *machine, gconstpointer data)
+{
+  g_autoptr (SpMonitor) monitor = open_monitor (machine, QMP);
+  int status = -1;
+
+  g_free (read_line (machine->monitors[WITNESS]));
+  g_free (witness (machine, "qmp_capabilities\""));
+  wait_for_guest (machine);
+  act (monitor, SP_MONITOR_STAY, NULL);
+  act (monitor, SP_MONITOR_LEAVE, NULL);
+  act (monitor, SP_MONITOR_POWER_OFF, NULL);
+  while (waitpid (machine->pid, &status, 0) < 0 && errno == EINTR)
+    ;
+  machine->pid = 0;
+  g_assert_cmpint (status, ==, 0);
 }
 
 int
@@ -277,6 +390,10 @@ main (int argc, char **argv)
   g_test_add ("/monitor/machine/qmp", Machine, GUINT_TO_POINTER (QMP), set_up, test_verbs,
               tear_down);
   g_test_add ("/monitor/machine/human", Machine, GUINT_TO_POINTER (HUMAN), set_up, test_verbs,
+              tear_down);
+  g_test_add ("/monitor/machine/what-has-powered-off-goes-back", Machine, NULL, set_up,
+              test_back_after_power_off, tear_down);
+  g_test_add ("/monitor/machine/power-off-ends-it", Machine, NULL, set_up, test_end_with_power_off,
               tear_down);
   return g_test_run ();
 }
