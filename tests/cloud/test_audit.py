@@ -152,6 +152,8 @@ class Audited(unittest.TestCase):
         self.assertEqual(mounted.sh("grep -v ':[*!]' $R/etc/shadow || true"), "")
         self.assertEqual(mounted.sh("grep ':x:0:' $R/etc/passwd | cut -d: -f1"), "root\n")
         self.assertEqual(mounted.sh("ls $R/home; cat $R/etc/planted"), "proxy\nx\n")
+        # The daemon served only when the first boot was through.
+        self.assertIn("cloud-init.disabled", mounted.sh("ls $R/etc/cloud"))
         identity = r"""
 for f in $R/etc/ssh/ssh_host_*_key $R/etc/machine-id $R/var/lib/systemd/random-seed $R/var/lib/cloud/data/instance-id; do
   [ ! -s $f ] || echo "$f $(base64 -w 0 $f)"

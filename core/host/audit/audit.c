@@ -20,6 +20,7 @@
 struct _SpAudit {
   SpAuditRoom *room;
   SpAuditTree *tree, *base;
+  GHashTable *recipe;
 };
 
 void
@@ -30,6 +31,7 @@ sp_audit_free (SpAudit *audit)
   sp_audit_room_free (audit->room);
   sp_audit_tree_free (audit->tree);
   sp_audit_tree_free (audit->base);
+  g_clear_pointer (&audit->recipe, g_hash_table_unref);
   g_free (audit);
 }
 
@@ -174,14 +176,15 @@ base_list (const SpAuditOptions *options, GError **error)
 /* ---- the disk --------------------------------------------------------------------------------------------------- */
 
 static GPtrArray *
-judge (const SpAudit *audit, const SpAuditOptions *options, GError **error)
+judge (SpAudit *audit, const SpAuditOptions *options, GError **error)
 {
   guint root = sp_audit_tree_root (audit->base);
-  g_autoptr (GHashTable) recipe = options->bundle
-                                      ? sp_audit_recipe_of_tar (options->bundle, root, error)
-                                      : sp_audit_recipe_none ();
 
-  return recipe ? sp_audit_judge (audit->tree, audit->base, recipe, options->accept, error) : NULL;
+  audit->recipe = options->bundle ? sp_audit_recipe_of_tar (options->bundle, root, error)
+                                  : sp_audit_recipe_none ();
+  return audit->recipe
+             ? sp_audit_judge (audit->tree, audit->base, audit->recipe, options->accept, error)
+             : NULL;
 }
 
 SpAudit *
@@ -202,7 +205,7 @@ gboolean
 sp_audit_rekey (SpAudit *audit, const SpAuditKeys *keys, int folder, const char *name,
                 GError **error)
 {
-  char *plan = sp_audit_plan (audit->tree, audit->base, keys, error);
+  char *plan = sp_audit_plan (audit->tree, audit->base, audit->recipe, keys, error);
   gboolean ok = plan != NULL && sp_audit_room_end (audit->room, plan, error) &&
                 sp_audit_room_give_disk (audit->room, folder, name, error);
 

@@ -1,7 +1,7 @@
 /* plan.c - plan.h: put back what the base has, remove what it has not, let one key in
  *
- * Afterwards the disk is as one that never booted, with the bundle already there: its first boot by the host, with
- * the host's own seed, sets the rest as for trust `rebuilt`.
+ * Afterwards the disk is as one that never booted, but for what was accepted: its first boot by the host, with the
+ * host's own seed, sets the rest as for trust `rebuilt`.
  *
  * What must stay true: a file of the agent's in a place that is made new does not outlive this, whatever it is.
  */
@@ -19,6 +19,7 @@
 
 typedef struct {
   const SpAuditTree *tree, *base;
+  GHashTable *recipe;
   guint root;
   GString *acts;
   guint n;
@@ -97,6 +98,14 @@ put_back (Plan *plan, const SpAuditEntry *was)
     act_link (plan, was);
 }
 
+/* Of the recipe, and of nothing else. */
+static gboolean
+is_of_recipe (const Plan *plan, const SpAuditEntry *now)
+{
+  return now->part == plan->root && g_hash_table_contains (plan->recipe, now->path) &&
+         sp_audit_tree_find (plan->base, now->part, now->path) == NULL;
+}
+
 static void
 plan_entry (Plan *plan, const SpAuditEntry *now)
 {
@@ -104,7 +113,11 @@ plan_entry (Plan *plan, const SpAuditEntry *now)
   const SpAuditEntry *was = sp_audit_tree_find (plan->base, now->part, now->path);
   gboolean is_anew = rule != NULL && rule->kind == SP_AUDIT_ANEW && was != NULL;
 
-  if (rule == NULL || is_gone (plan, now->path))
+  if (is_gone (plan, now->path))
+    return;
+  if (is_of_recipe (plan, now))
+    act_remove (plan, now);
+  if (rule == NULL)
     return;
   if (rule->kind == SP_AUDIT_CLEARED && was != NULL && sp_audit_entry_equal (now, was))
     return;
@@ -281,13 +294,13 @@ check_home (const Plan *plan, GError **error)
 }
 
 char *
-sp_audit_plan (const SpAuditTree *tree, const SpAuditTree *base, const SpAuditKeys *keys,
-               GError **error)
+sp_audit_plan (const SpAuditTree *tree, const SpAuditTree *base, GHashTable *recipe,
+               const SpAuditKeys *keys, GError **error)
 {
   g_autoptr (GHashTable) removed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   g_autoptr (GPtrArray) now = sorted (tree);
   g_autoptr (GPtrArray) before = sorted (base);
-  Plan plan = { tree, base, sp_audit_tree_root (base), NULL, 0, removed };
+  Plan plan = { tree, base, recipe, sp_audit_tree_root (base), NULL, 0, removed };
   guint number = free_number (base);
   gboolean ok = check_home (&plan, error);
 

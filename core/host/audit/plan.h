@@ -27,9 +27,10 @@ typedef struct {
   const char *host_public_key; /* a line as in ssh_host_ed25519_key.pub */
 } SpAuditKeys;
 
-/* The acts as text; it has the host key in it: wipe it when it is freed.  SP_PROBLEM_INTEGRITY where something
+/* What is of @recipe (recipe.h) is removed as well: the seed brings it again, and until it has done so no daemon
+ * may serve.  The acts as text; it has the host key in it: wipe it when it is freed.  SP_PROBLEM_INTEGRITY where something
  * is in the way. */
-char *sp_audit_plan (const SpAuditTree *tree, const SpAuditTree *base, const SpAuditKeys *keys,
-                     GError **error);
+char *sp_audit_plan (const SpAuditTree *tree, const SpAuditTree *base, GHashTable *recipe,
+                     const SpAuditKeys *keys, GError **error);
 
 #define SP_AUDIT_ACCOUNT "proxy"

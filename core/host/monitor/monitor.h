@@ -18,7 +18,8 @@ typedef enum {
   SP_MONITOR_FORGET, /* delvm NAME */
   SP_MONITOR_STOP,   /* the processors stand still */
   SP_MONITOR_GO_ON,  /* cont */
-  SP_MONITOR_STAY, /* set-action: the process stays, paused, where the guest powers off; QMP only */
+  /* set-action: the process stays, paused, where the guest powers off, and RESET doesn't end it; QMP only */
+  SP_MONITOR_STAY,
   SP_MONITOR_LEAVE,     /* set-action: it ends then, as is usual; QMP only */
   SP_MONITOR_POWER_OFF, /* system_powerdown, and wait until the other end closes or says SHUTDOWN */
   SP_MONITOR_RESET,     /* system_reset: what has powered off can go on after it */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/problem.h"
+#include "host/audit/recipe.h"
 
 #define SUM "0000000000000000000000000000000000000000000000000000000000000001"
 #define HEAD \
@@ -41,16 +42,29 @@ tree_of (const char *inodes, const char *passwd, const char *shadow)
   return tree;
 }
 
+/* One folder; a plan asks for places only. */
+static GHashTable *
+recipe_new (void)
+{
+  GHashTable *recipe = sp_audit_recipe_none ();
+  SpAuditEntry *entry = g_new0 (SpAuditEntry, 1);
+
+  entry->path = g_strdup ("/opt/secret-proxy");
+  g_hash_table_insert (recipe, entry->path, entry);
+  return recipe;
+}
+
 static char *
 plan_of (const char *inodes, GError **error)
 {
+  g_autoptr (GHashTable) recipe = recipe_new ();
   g_autoptr (SpAuditTree) tree =
       tree_of (inodes, "toor:x:0:0::/:/bin/sh\n", "root:$6$agent:1::::::\n");
   g_autoptr (SpAuditTree) base =
       tree_of (FILES, "root:x:0:0:root:/root:/bin/sh\nproxy:x:13:13:proxy:/bin:/nologin\n",
                "root:$6$vendor:1::::::\nproxy:*:1::::::\n");
 
-  return sp_audit_plan (tree, base, &keys, error);
+  return sp_audit_plan (tree, base, recipe, &keys, error);
 }
 
 /* What a file will have; NULL: it is not written. */
@@ -100,12 +114,13 @@ test_empty (void)
   g_autoptr (SpAuditTree) tree =
       tree_of (FILES "inode 1 f 0444 0 0 0 0 " SUM " - /etc/machine-id -\n", "root:x:0:0:::\n",
                "root:*:1::::::\n");
+  g_autoptr (GHashTable) recipe = recipe_new ();
   g_autoptr (GBytes) nothing = g_bytes_new (NULL, 0);
   g_autoptr (GError) error = NULL;
   g_autofree char *plan = NULL;
 
   sp_audit_tree_keep (tree, 1, "/etc/machine-id", nothing);
-  plan = sp_audit_plan (tree, tree, &keys, &error);
+  plan = sp_audit_plan (tree, tree, recipe, &keys, &error);
   g_assert_no_error (error);
   g_assert_nonnull (strstr (plan, "\nfile /etc/machine-id 0444 0 0 \n"));
 }
@@ -119,6 +134,7 @@ test_removed (void)
                      "inode 1 f 0600 0 0 5 0 " SUM " - /etc/ssh/ssh_host_rsa_key -\n"
                      "inode 1 f 0644 0 0 5 0 " SUM " - /etc/cloud/cloud-init.disabled -\n"
                      "inode 1 f 0644 0 0 5 0 " SUM " - /etc/machine-id -\n"
+                     "inode 1 d 0755 0 0 0 0 - - /opt/secret-proxy -\n"
                      "inode 1 f 0644 0 0 5 0 " SUM " - /usr/bin/accepted -\n",
                NULL);
 
@@ -130,6 +146,8 @@ test_removed (void)
   /* The base has none. */
   g_assert_nonnull (strstr (plan, "remove /etc/machine-id\n"));
   g_assert_null (strstr (plan, "accepted"));
+  /* The seed brings it. */
+  g_assert_nonnull (strstr (plan, "remove /opt/secret-proxy\n"));
   g_assert_true (strstr (plan, "remove /home/a\n") < strstr (plan, "folder /home/proxy "));
 }
 

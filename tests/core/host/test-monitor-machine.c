@@ -93,35 +93,14 @@ start (Machine *machine)
   g_autofree char *drive = g_strdup_printf ("file=%s,if=virtio,format=qcow2", machine->disk);
   g_autofree char *net =
       g_strdup_printf ("user,id=net0,restrict=on,hostfwd=tcp:%s-:3737", machine->address);
-  const char *const argv[] = { "qemu-system-x86_64",
-                               "-machine",
-                               "pc",
-                               "-accel",
-                               "tcg,tb-size=16",
-                               "-m",
-                               "16",
-                               "-nodefaults",
-                               "-display",
-                               "none",
-                               "-netdev",
-                               net,
-                               "-device",
-                               "virtio-net-pci,netdev=net0,romfile=",
-                               "-drive",
-                               drive,
-                               "-chardev",
-                               "socket,id=q,fd=3",
-                               "-mon",
-                               "chardev=q,mode=control",
-                               "-chardev",
-                               "socket,id=h,fd=4",
-                               "-mon",
-                               "chardev=h,mode=readline",
-                               "-chardev",
-                               "socket,id=w,fd=5",
-                               "-mon",
-                               "chardev=w,mode=control",
-                               NULL };
+  const char *const argv[] = {
+    "qemu-system-x86_64", "-machine", "pc", "-accel", "tcg,tb-size=16", "-m", "16", "-nodefaults",
+    /* As the machines of `provision` are started: a reset would end it. */
+    "-no-reboot", "-display", "none", "-netdev", net, "-device",
+    "virtio-net-pci,netdev=net0,romfile=", "-drive", drive, "-chardev", "socket,id=q,fd=3", "-mon",
+    "chardev=q,mode=control", "-chardev", "socket,id=h,fd=4", "-mon", "chardev=h,mode=readline",
+    "-chardev", "socket,id=w,fd=5", "-mon", "chardev=w,mode=control", NULL
+  };
   g_autoptr (GError) error = NULL;
   int theirs[N_MONITORS];
 
