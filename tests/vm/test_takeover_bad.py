@@ -209,7 +209,7 @@ class Monitors(Case):
     def test_another_trust_is_no_config_yet_or_has_no_image(self):
         agent = self.agent()
         self.world.configure(vault="trust = audited\n")
-        self.assert_fails(1, CONFIG, "audited", "exact")
+        self.assert_fails(1, CONFIG, "[vault default] trust = audited: ", "there is no secret-proxy-audit")
         self.world.configure(vault="trust = rebuilt\n")
         self.assert_fails(1, NOT_FOUND, "[vault default] trust = rebuilt: ", "image build --cloud")
         self.assertEqual(agent.asked, [])

@@ -24,7 +24,8 @@ from lib import processes  # noqa: E402
 from lib.http import Agent  # noqa: E402
 from lib.wait import SLOW, until  # noqa: E402
 
-AGENT_USER = 61300
+# A number that nobody has, and not of those from which a machine's own user is taken.
+AGENT_USER = 60900
 ALICE = 42
 # The step of a takeover before the last one that can be taken back.
 LAST_BUT_ONE = 9
