@@ -24,6 +24,7 @@ typedef struct {
   gint64 message; /* 0: not known yet */
   char *text_digest, *keys_digest;
   gboolean over;
+  char *ending; /* what the message is to say, where it ended before we knew which one it is */
   TgTry *sending;
   GSource *timer;
 } Question;
@@ -51,6 +52,7 @@ question_free (gpointer data)
   g_free (question->token);
   g_free (question->text_digest);
   g_free (question->keys_digest);
+  g_free (question->ending);
   g_free (question);
 }
 
@@ -61,12 +63,15 @@ on_ignored (const TgResult *result, gpointer data)
 
 /* The message says how it ended, and has no button any more. */
 static void
-close_message (const Question *question, const char *text)
+close_message (Question *question, const char *text)
 {
   JsonObject *body;
 
-  if (question->message == 0)
+  if (question->message == 0) {
+    g_free (question->ending);
+    question->ending = g_strdup (text);
     return;
+  }
   body = tg_message_body (question->words->chat, text, FALSE);
   json_object_set_int_member (body, "message_id", question->message);
   tg_try_new (question->confirm->bot, "editMessageText", body, question->words->chat, 3, 0,
@@ -109,6 +114,8 @@ on_sent (const TgResult *result, gpointer data)
 
   question->sending = NULL;
   question->message = MAX (tg_member_int (message, "message_id"), 0);
+  if (question->ending != NULL && question->message != 0)
+    close_message (question, question->ending);
 }
 
 static void

@@ -185,6 +185,13 @@ class Lock(Words):
         self.api.tap(OWNER, second["message_id"], "Lock now")
         bench.wait("command")
 
+    def test_asked_anew_while_the_first_is_on_its_way(self):
+        self.bench()
+        self.api.fault("sendMessage", "drip", times=1, interval=0.2, chunk=20)
+        first = self.lock_question()
+        self.say("/lock")
+        self.api.wait_edit(OWNER, first["message_id"], {"no_keyboard": True}, timeout=30)
+
     def test_after_a_restart_it_is_asked_anew(self):
         bench = self.bench()
         question = self.lock_question()
