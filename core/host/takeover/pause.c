@@ -67,10 +67,12 @@ port_here (SpTakeover *takeover)
   return sp_listen_text ("127.0.0.1", takeover->vault->listen_port);
 }
 
-gboolean
-sp_takeover_keeps_disk (const SpTakeover *takeover)
+/* Whether the agent's disk itself is to boot, so that the guest has to write all that it holds first.  By the
+ * config, as an undoing in another process knows no more. */
+static gboolean
+keeps_disk (const SpTakeover *takeover)
 {
-  return g_str_equal (takeover->vault->trust, "audited");
+  return g_str_equal (takeover->vault->trust, SP_TRUST_AUDITED);
 }
 
 /* One that was started by hand may forward from all addresses of this machine. */
@@ -113,7 +115,7 @@ gboolean
 sp_takeover_stop (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   SpTakeover *takeover = data;
-  gboolean off = sp_takeover_keeps_disk (takeover), stays = TRUE;
+  gboolean off = keeps_disk (takeover), stays = TRUE;
   g_autofree char *port = port_here (takeover);
 
   if (off ? !power_off (takeover, &stays, error)
@@ -213,7 +215,7 @@ sp_takeover_undo_stop (gpointer data)
     return;
   }
   port = port_here (takeover);
-  if (sp_takeover_keeps_disk (takeover))
+  if (keeps_disk (takeover))
     load_checkpoint (takeover);
   do_or_keep (takeover, SP_MONITOR_GO_ON, NULL, BACK);
   if (port == NULL)

@@ -119,8 +119,6 @@ gboolean sp_takeover_rekey (SpTakeover *takeover, const char *login, SpSecret *h
 /* Of the source, opened when it is first asked for. */
 SpSource *sp_takeover_source (SpTakeover *takeover, GError **error);
 #define SP_TAKEOVER_ANEW "have the agent run 'secret-proxy provision' anew, then start again"
-/* Whether the agent's disk itself is to boot, so that the guest has to write all that it holds first. */
-gboolean sp_takeover_keeps_disk (const SpTakeover *takeover);
 /* Add what to do, where the error is about something of the agent's. */
 void sp_takeover_advise (GError **error, const char *advice);
 /* Keep in @left that @what did not work (@error taken). */
