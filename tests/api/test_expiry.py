@@ -1,5 +1,7 @@
 """What takes its time by the real clock: the shortest wait for a decision is 30 s, and `get` is patient too."""
+import json
 import os
+import socket
 import time
 import unittest
 
@@ -32,11 +34,22 @@ class Expiry(TelegramCase):
 
 
 class Unreachable(Case):
+    def unheard_port(self) -> int:
+        """A port on which nobody listens, held until the end, as another scenario's vault may get one that is let go."""
+        held = socket.socket()
+        self.addCleanup(held.close)
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
+
     def test_get_gives_up_after_a_while(self):
         vault = self.vault()
         path = os.path.join(vault.home, "agent.json")
         vault.admin("agent", "add", "builder", "--write", path)
-        vault.end()
+        nobody = self.unheard_port()
+        with open(path, encoding="utf-8") as file:
+            settings = json.load(file)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({**settings, "url": f"https://127.0.0.1:{nobody}"}, file)
         result = run("--json", "get", "db", "--reason", "r", env={"SECRET_PROXY_AGENT_FILE": path}, timeout=80)
         self.assert_fails(result, 4, "unreachable")
 
