@@ -8,33 +8,10 @@
 
 #include "base/state.h"
 #include "cli/findings.h"
-#include "cli/output.h"
 #include "host/audit/audit.h"
 #include "host/cloud/cloud-image.h"
 
 #define NOT_OK 9
-
-static void
-print (const SpCli *cli, GPtrArray *findings)
-{
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  g_autofree char *name = sp_escape_text (cli->args[0]);
-  g_autofree char *table = NULL;
-  JsonObject *object = json_object_new ();
-  JsonArray *array = sp_findings_array (findings);
-
-  json_object_set_boolean_member (object, "ok", findings->len == 0);
-  json_object_set_array_member (object, "findings", array);
-  json_node_take_object (node, object);
-  if (findings->len == 0) {
-    sp_print_sentence (cli, node, "%s has nothing but the base image and what is made new anyway",
-                       name);
-    return;
-  }
-  table = sp_findings_table (array);
-  sp_print_sentence (cli, node, "%s is refused: %u findings\n\n%s", name, findings->len,
-                     g_strchomp (table));
-}
 
 /* ---- what it is compared with ---------------------------------------------------------------------------------- */
 
@@ -88,7 +65,7 @@ look (SpCli *cli, int fd, const SpAuditOptions *options, GError **error)
 
   if (audit == NULL)
     return 1;
-  print (cli, findings);
+  sp_print_audit (cli, findings);
   return findings->len == 0 ? 0 : NOT_OK;
 }
 

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "cli/output.h"
+#include "cli/findings.h"
 #include "host/image/judge.h"
 
 #define NOT_OK 9
@@ -49,26 +49,6 @@ array_of (GPtrArray *findings)
   return array;
 }
 
-static void
-print (const SpCli *cli, GPtrArray *findings)
-{
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  g_autofree char *name = sp_escape_text (cli->args[0]);
-  g_autofree char *table = NULL;
-  JsonObject *object = json_object_new ();
-  JsonArray *array = array_of (findings);
-
-  json_object_set_boolean_member (object, "ok", findings->len == 0);
-  json_object_set_array_member (object, "findings", array);
-  json_node_take_object (node, object);
-  if (findings->len == 0) {
-    sp_print_sentence (cli, node, "%s is good", name);
-    return;
-  }
-  table = sp_table_text (array, columns, G_N_ELEMENTS (columns));
-  sp_print_sentence (cli, node, "%s is refused\n\n%s", name, g_strchomp (table));
-}
-
 int
 sp_cli_image_check (SpCli *cli, GError **error)
 {
@@ -81,6 +61,6 @@ sp_cli_image_check (SpCli *cli, GError **error)
   (void) close (fd);
   if (findings == NULL)
     return 1;
-  print (cli, findings);
+  sp_print_verdict (cli, array_of (findings), columns, G_N_ELEMENTS (columns), "is good");
   return findings->len == 0 ? 0 : NOT_OK;
 }

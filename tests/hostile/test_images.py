@@ -177,7 +177,7 @@ class Files(Case):
         images.HOSTILE[0][1](self.image)
         result = self.run_program("image", "check", self.image)
         self.assertEqual(result.returncode, INTEGRITY)
-        self.assertRegex(result.stdout.decode(), r"image\.qcow2 is refused\n\ncode +message\nbacking-file +it names")
+        self.assertRegex(result.stdout.decode(), r"image\.qcow2 is refused: 1 finding\n\ncode +message\nbacking-file +it names")
 
 
 class Machine:

@@ -12,16 +12,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/problem.h"
 #include "base/text.h"
 #include "base/user.h"
+#include "host/image/sandbox-child.h"
 
-#define BWRAP "/usr/bin/bwrap"
 #define GIB (G_GUINT64_CONSTANT (1) << 30)
 /* The machine's memory, the emulator's own code cache, and libraries. */
 #define MAX_MEMORY (6 * GIB)
@@ -31,18 +29,9 @@
 #define MAX_QUOTE 3000u
 
 /* clang-format off */
-static const char *const sandbox_argv[] = {
-  BWRAP, "--unshare-all", "--unshare-user", "--disable-userns",
-  "--uid", "65534", "--gid", "65534",
-  "--new-session", "--die-with-parent",
-  "--ro-bind", "/usr", "/usr",
-  "--symlink", "usr/bin", "/bin",
+static const char *const own_words[] = {
   "--symlink", "usr/sbin", "/sbin",
-  "--symlink", "usr/lib", "/lib",
-  "--symlink", "usr/lib64", "/lib64",
-  "--proc", "/proc",
-  "--dev", "/dev",
-  "--dev-bind-try", "/dev/kvm", "/dev/kvm",
+  "--dev", "/dev", "--dev-bind-try", "/dev/kvm", "/dev/kvm",
 };
 static const char *const environment[] = {
   "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/room", "XDG_RUNTIME_DIR=/room",
@@ -61,40 +50,6 @@ struct _SpAuditRun {
 
 /* ---- starting ---------------------------------------------------------------------------------------------- */
 
-typedef struct {
-  uid_t uid;
-  pid_t parent;
-  guint max_seconds;
-} Child;
-
-static gboolean
-set_limit (__rlimit_resource_t resource, guint64 value)
-{
-  const struct rlimit limit = { .rlim_cur = value, .rlim_max = value };
-
-  return setrlimit (resource, &limit) == 0;
-}
-
-/* In the child, after fork: only what is safe there. */
-static void
-in_child (gpointer data)
-{
-  const Child *child = data;
-
-  if (!set_limit (RLIMIT_AS, MAX_MEMORY) || !set_limit (RLIMIT_CPU, child->max_seconds) ||
-      !set_limit (RLIMIT_FSIZE, MAX_FILE) || !set_limit (RLIMIT_CORE, 0) ||
-      !set_limit (RLIMIT_NOFILE, MAX_FILES) || !sp_user_become (child->uid) ||
-      prctl (PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid () != child->parent)
-    _exit (126);
-}
-
-static void
-add (GPtrArray *argv, const char *const *words, gsize n)
-{
-  for (gsize i = 0; i < n; i++)
-    g_ptr_array_add (argv, (gpointer) words[i]);
-}
-
 static GPtrArray *
 argv_of (const SpAuditJob *job)
 {
@@ -104,12 +59,13 @@ argv_of (const SpAuditJob *job)
   const char *const last[] = { "--remount-ro", "/", "--chdir", "/", "--" };
 
   if (job->folder != NULL) {
-    add (argv, sandbox_argv, G_N_ELEMENTS (sandbox_argv));
-    add (argv, room, G_N_ELEMENTS (room));
-    add (argv, program, job->program != NULL ? G_N_ELEMENTS (program) : 0);
-    add (argv, last, G_N_ELEMENTS (last));
+    sp_sandbox_begin (argv);
+    sp_sandbox_add (argv, own_words, G_N_ELEMENTS (own_words));
+    sp_sandbox_add (argv, room, G_N_ELEMENTS (room));
+    sp_sandbox_add (argv, program, job->program != NULL ? G_N_ELEMENTS (program) : 0);
+    sp_sandbox_add (argv, last, G_N_ELEMENTS (last));
   }
-  add (argv, job->argv, g_strv_length ((char **) job->argv) + 1);
+  sp_sandbox_add (argv, job->argv, g_strv_length ((char **) job->argv) + 1);
   return argv;
 }
 
@@ -120,7 +76,12 @@ sp_audit_run_start (const SpAuditJob *job, guint max_seconds, GError **error)
   g_auto (GStrv) words = g_environ_setenv (g_strdupv ((char **) environment), "TMPDIR",
                                            job->folder ? "/room" : job->scratch, TRUE);
   g_autoptr (SpAuditRun) run = g_new0 (SpAuditRun, 1);
-  Child child = { sp_user_for ("audit"), getpid (), max_seconds };
+  SpSandboxBounds bounds = { .uid = sp_user_for ("audit"),
+                             .parent = getpid (),
+                             .max_memory = MAX_MEMORY,
+                             .max_file = MAX_FILE,
+                             .max_files = MAX_FILES,
+                             .max_seconds = max_seconds };
 
   run->in = run->out = run->complaint = -1;
   run->text = g_string_new (NULL);
@@ -130,8 +91,8 @@ sp_audit_run_start (const SpAuditJob *job, guint max_seconds, GError **error)
   run->name = g_path_get_basename (job->argv[0]);
   if (g_spawn_async_with_pipes_and_fds ("/", (const char *const *) argv->pdata,
                                         (const char *const *) words, G_SPAWN_DO_NOT_REAP_CHILD,
-                                        in_child, &child, -1, -1, -1, NULL, NULL, 0, &run->pid,
-                                        &run->in, &run->out, &run->complaint, error))
+                                        sp_sandbox_in_child, &bounds, -1, -1, -1, NULL, NULL, 0,
+                                        &run->pid, &run->in, &run->out, &run->complaint, error))
     return g_steal_pointer (&run);
   g_prefix_error (error, "cannot run %s: ", (const char *) argv->pdata[0]);
   return NULL;

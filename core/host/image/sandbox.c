@@ -1,6 +1,5 @@
 /* sandbox.c - sandbox.h with bwrap(1), rlimits and a clock
  *
- * bwrap makes the namespaces without privileges, so root gives them up first, for a user of its own.
  * The file is a sealed memfd, which every process that holds it may open through /proc and none can
  * write to: no name, no owner, no mount is needed for it.
  *
@@ -13,8 +12,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,33 +19,20 @@
 #include "base/problem.h"
 #include "base/text.h"
 #include "base/user.h"
+#include "host/image/sandbox-child.h"
 
-#define BWRAP "/usr/bin/bwrap"
 #define IN_FD 3
 #define IN_PATH "/proc/self/fd/" G_STRINGIFY (IN_FD)
 #define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 #define MAX_FILES 256u
 #define MAX_QUOTE 200u
-#define FROM_BWRAP "bwrap: "
-#define NOT_BOUND FROM_BWRAP "its limits or its user can't be set"
 /* How a shell, and bwrap, tell of a signal. */
 #define BY_SIGNAL 128
 
-/* clang-format off */
-static const char *const bwrap_argv[] = {
-  BWRAP, "--unshare-all", "--unshare-user", "--disable-userns",
-  "--uid", "65534", "--gid", "65534",
-  "--new-session", "--die-with-parent",
-  "--ro-bind", "/usr", "/usr",
-  "--symlink", "usr/bin", "/bin",
-  "--symlink", "usr/lib", "/lib",
-  "--symlink", "usr/lib64", "/lib64",
-  "--proc", "/proc",
-  "--dir", "/dev", "--dev-bind", "/dev/null", "/dev/null",
-  "--remount-ro", "/",
-  "--chdir", "/", "--",
+static const char *const own_words[] = {
+  "--dir",        "/dev", "--dev-bind", "/dev/null", "/dev/null",
+  "--remount-ro", "/",    "--chdir",    "/",         "--",
 };
-/* clang-format on */
 static const char *const environment[] = { "PATH=/usr/bin", "HOME=/", "LC_ALL=C.UTF-8", NULL };
 
 void
@@ -62,34 +46,6 @@ sp_sandbox_result_free (SpSandboxResult *result)
 }
 
 /* ---- starting ---------------------------------------------------------------------------------------------- */
-
-typedef struct {
-  const SpSandboxJob *job;
-  uid_t uid;
-  pid_t parent;
-} Child;
-
-static gboolean
-set_limit (__rlimit_resource_t resource, guint64 value)
-{
-  const struct rlimit limit = { .rlim_cur = value, .rlim_max = value };
-
-  return setrlimit (resource, &limit) == 0;
-}
-
-/* In the child, after fork: only what is safe there.  What it says is recognized by judge(). */
-static void
-in_child (gpointer data)
-{
-  const Child *child = data;
-  const SpSandboxJob *job = child->job;
-
-  if (!set_limit (RLIMIT_AS, job->max_memory) || !set_limit (RLIMIT_CPU, job->max_seconds) ||
-      !set_limit (RLIMIT_FSIZE, 0) || !set_limit (RLIMIT_CORE, 0) ||
-      !set_limit (RLIMIT_NOFILE, MAX_FILES) || !sp_user_become (child->uid) ||
-      prctl (PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid () != child->parent)
-    _exit (write (STDERR_FILENO, NOT_BOUND, sizeof NOT_BOUND - 1) < 0 ? 1 : 2);
-}
 
 /* What is shown to a tool, no one can write to. */
 static gboolean
@@ -109,8 +65,8 @@ argv_of (const SpSandboxJob *job)
 {
   GPtrArray *argv = g_ptr_array_new ();
 
-  for (gsize i = 0; i < G_N_ELEMENTS (bwrap_argv); i++)
-    g_ptr_array_add (argv, (gpointer) bwrap_argv[i]);
+  sp_sandbox_begin (argv);
+  sp_sandbox_add (argv, own_words, G_N_ELEMENTS (own_words));
   for (gsize i = 0; job->argv[i] != NULL; i++)
     g_ptr_array_add (argv,
                      (gpointer) (g_str_equal (job->argv[i], "{in}") ? IN_PATH : job->argv[i]));
@@ -149,14 +105,18 @@ static gboolean
 run_start (Run *run, const SpSandboxJob *job, GError **error)
 {
   g_autoptr (GPtrArray) argv = argv_of (job);
-  Child child = { .job = job, .uid = sp_user_for ("tool"), .parent = getpid () };
+  SpSandboxBounds bounds = { .uid = sp_user_for ("tool"),
+                             .parent = getpid (),
+                             .max_memory = job->max_memory,
+                             .max_files = MAX_FILES,
+                             .max_seconds = job->max_seconds };
   const int source = job->in_fd, target = IN_FD;
 
   if (!g_spawn_async_with_pipes_and_fds ("/", (const gchar *const *) argv->pdata, environment,
-                                         G_SPAWN_DO_NOT_REAP_CHILD, in_child, &child, -1, -1, -1,
-                                         &source, &target, source >= 0 ? 1 : 0, &run->pid, NULL,
-                                         &run->fds[0], &run->fds[1], error)) {
-    g_prefix_error (error, "cannot run %s (package bubblewrap): ", BWRAP);
+                                         G_SPAWN_DO_NOT_REAP_CHILD, sp_sandbox_in_child, &bounds,
+                                         -1, -1, -1, &source, &target, source >= 0 ? 1 : 0,
+                                         &run->pid, NULL, &run->fds[0], &run->fds[1], error)) {
+    g_prefix_error (error, "cannot run %s (package %s): ", SP_SANDBOX_BWRAP, SP_SANDBOX_PACKAGE);
     return FALSE;
   }
   run->pidfd = (int) syscall (SYS_pidfd_open, run->pid, 0);
@@ -244,7 +204,7 @@ judge (Run *run, const SpSandboxJob *job, GError **error)
                  code - BY_SIGNAL);
     return -1;
   }
-  if (code != 0 && g_str_has_prefix (run->texts[1]->str, FROM_BWRAP)) {
+  if (code != 0 && g_str_has_prefix (run->texts[1]->str, SP_SANDBOX_COMPLAINS)) {
     g_autofree char *valid = g_utf8_make_valid (run->texts[1]->str, -1);
     g_autofree char *text = sp_text_clean (valid, MAX_QUOTE);
 
