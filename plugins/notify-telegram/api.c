@@ -1,21 +1,17 @@
-/* api.c - the calls behind api.h, on libsoup
+/* api.c - the calls behind api.h, each an exchange of notify-common/exchange.h
  *
  * What must stay true: the URI, which holds the token, is made in one place and shown nowhere; every text
- * that goes up is scrubbed of the token; no redirect is followed; an answer is read to at most the
- * reader's bound; each call ends exactly once.  A call that might be carried out twice (libsoup may
+ * that goes up is scrubbed of the token; each call ends exactly once.  A call that might be carried out twice (libsoup may
  * repeat one on a connection that the server had closed) is prevented by using POST, which it does not
  * repeat, and by a connection of its own where a copy would be seen by people.
  */
 #include "api.h"
 
-#include <libsoup/soup.h>
 #include <string.h>
 
 #include "classify.h"
+#include "exchange.h"
 
-#define CHUNK 65536u
-#define CLOSE_WAIT (G_USEC_PER_SEC)
-#define LAST_TURNS 100u
 #define BACKOFF_MIN 1000u
 #define BACKOFF_MAX 60000u
 #define CONNECTIONS 16
@@ -23,7 +19,7 @@
 struct _TgApi {
   SpHost *host;
   GMainContext *context;
-  SoupSession *session;
+  NcSession *session;
   GBytes *token;
   char *base;
   GHashTable *pauses; /* chat (0: the bot) -> monotonic time, both gint64 */
@@ -40,14 +36,9 @@ struct _TgCall {
   TgDone done;
   gpointer data;
 
-  GSource *timer; /* until it may be sent; then until it is too late */
-  GCancellable *cancellable;
-  SoupMessage *message;
-  GInputStream *stream;
-  GByteArray *buffer;
-  gboolean sent;    /* left the waiting room */
-  gboolean written; /* the request is on its way: it may take effect */
-  gboolean timed_out;
+  GSource *timer; /* until it may be sent */
+  gboolean cancelled;
+  NcExchange *exchange; /* NULL: it is in the waiting room */
 };
 
 /* ---- small things ----------------------------------------------------------------------------------- */
@@ -147,35 +138,22 @@ tg_api_pause (TgApi *api, gint64 chat)
 /* ---- the end of a call -------------------------------------------------------------------------------- */
 
 static void
-call_free (TgCall *call)
-{
-  tg_timer_clear (&call->timer);
-  g_clear_object (&call->cancellable);
-  g_clear_object (&call->message);
-  g_clear_object (&call->stream);
-  g_clear_pointer (&call->buffer, g_byte_array_unref);
-  g_clear_pointer (&call->body, g_bytes_unref);
-  g_free (call);
-}
-
-static void
 call_end (TgCall *call, const TgResult *result)
 {
   g_hash_table_steal (call->api->calls, call);
   tg_timer_clear (&call->timer);
   call->done (result, call->data);
-  call_free (call);
+  g_bytes_unref (call->body);
+  g_free (call);
 }
 
 static void
-call_fail (TgCall *call, const GError *error)
+call_fail (TgCall *call, const NcEnd *end)
 {
-  gboolean cancelled = g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  g_autofree char *what =
-      call->timed_out ? g_strdup ("no answer in time") : scrub (call->api, error->message);
+  g_autofree char *what = scrub (call->api, end->what);
   TgResult result = {
-    .outcome = cancelled && !call->timed_out ? TG_CANCELLED : TG_TRANSIENT,
-    .unsure = call->written,
+    .outcome = end->cancelled ? TG_CANCELLED : TG_TRANSIENT,
+    .unsure = end->written,
     .what = what,
   };
 
@@ -190,16 +168,16 @@ is_unsure (TgOutcome outcome, guint status)
 }
 
 static void
-call_answered (TgCall *call, gboolean complete)
+call_answered (TgCall *call, const NcEnd *end)
 {
-  guint status = soup_message_get_status (call->message);
-  SoupMessageHeaders *headers = soup_message_get_response_headers (call->message);
+  guint status = soup_message_get_status (end->message);
+  SoupMessageHeaders *headers = soup_message_get_response_headers (end->message);
   g_auto (TgAnswer) answer = { 0 };
   g_autofree char *what = NULL;
   TgResult result = { 0 };
 
   tg_classify (call->api->host, status, soup_message_headers_get_one (headers, "Retry-After"),
-               (const char *) call->buffer->data, call->buffer->len, complete, &answer);
+               end->body, end->length, end->complete, &answer);
   if (answer.outcome == TG_FLOOD)
     pause_chat (call->api, call->chat, answer.retry_after);
   what = answer.what != NULL ? scrub (call->api, answer.what) : NULL;
@@ -208,84 +186,36 @@ call_answered (TgCall *call, gboolean complete)
   result.what = what;
   result.result = answer.result;
   result.migrated = answer.migrated;
-  result.body = (const char *) call->buffer->data;
-  result.length = call->buffer->len;
+  result.body = end->body;
+  result.length = end->length;
   call_end (call, &result);
 }
 
 /* ---- the way of a call --------------------------------------------------------------------------------- */
 
 static void
-on_chunk (GObject *source, GAsyncResult *res, gpointer data)
+on_end (const NcEnd *end, gpointer data)
 {
-  TgCall *call = data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) chunk = g_input_stream_read_bytes_finish (call->stream, res, &error);
-
-  if (chunk == NULL) {
-    call_fail (call, error);
-    return;
-  }
-  if (g_bytes_get_size (chunk) == 0) {
-    call_answered (call, TRUE);
-    return;
-  }
-  g_byte_array_append (call->buffer, g_bytes_get_data (chunk, NULL),
-                       (guint) g_bytes_get_size (chunk));
-  if (call->buffer->len > SP_JSON_MAX_LENGTH) {
-    call_answered (call, FALSE);
-    return;
-  }
-  g_input_stream_read_bytes_async (call->stream, CHUNK, G_PRIORITY_DEFAULT, call->cancellable,
-                                   on_chunk, call);
-}
-
-static void
-on_head (GObject *source, GAsyncResult *res, gpointer data)
-{
-  TgCall *call = data;
-  g_autoptr (GError) error = NULL;
-
-  call->stream = soup_session_send_finish (SOUP_SESSION (source), res, &error);
-  if (call->stream == NULL) {
-    call_fail (call, error);
-    return;
-  }
-  g_input_stream_read_bytes_async (call->stream, CHUNK, G_PRIORITY_DEFAULT, call->cancellable,
-                                   on_chunk, call);
-}
-
-static gboolean
-on_late (gpointer data)
-{
-  TgCall *call = data;
-
-  call->timed_out = TRUE;
-  g_cancellable_cancel (call->cancellable);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-on_written (SoupMessage *message, TgCall *call)
-{
-  call->written = TRUE;
+  if (end->error != NULL)
+    call_fail (data, end);
+  else
+    call_answered (data, end);
 }
 
 static void
 call_send (TgCall *call)
 {
-  guint flags = SOUP_MESSAGE_NO_REDIRECT;
+  NcRequest request = { .message = make_message (call->api, call->method),
+                        .timeout = call->timeout,
+                        .most = SP_JSON_MAX_LENGTH,
+                        .done = on_end,
+                        .data = call };
 
   /* Of these a second copy would be seen. */
   if (call->chat != 0)
-    flags |= SOUP_MESSAGE_NEW_CONNECTION;
-  call->sent = TRUE;
-  call->timer = tg_timer_new (call->api->context, call->timeout, on_late, call);
-  soup_message_add_flags (call->message, flags);
-  soup_message_set_request_body_from_bytes (call->message, "application/json", call->body);
-  g_signal_connect (call->message, "wrote-headers", G_CALLBACK (on_written), call);
-  soup_session_send_async (call->api->session, call->message, G_PRIORITY_DEFAULT, call->cancellable,
-                           on_head, call);
+    soup_message_add_flags (request.message, SOUP_MESSAGE_NEW_CONNECTION);
+  soup_message_set_request_body_from_bytes (request.message, "application/json", call->body);
+  call->exchange = nc_exchange (call->api->session, &request);
 }
 
 static gboolean
@@ -296,7 +226,7 @@ on_turn (gpointer data)
   guint wait = tg_api_pause (call->api, call->chat);
 
   tg_timer_clear (&call->timer);
-  if (g_cancellable_is_cancelled (call->cancellable) || call->api->closed)
+  if (call->cancelled || call->api->closed)
     call_end (call, &cancelled);
   else if (wait > 0)
     call->timer = tg_timer_new (call->api->context, wait, on_turn, call);
@@ -329,9 +259,6 @@ tg_api_call (TgApi *api, const char *method, JsonObject *body, gint64 chat, guin
   call->timeout = timeout;
   call->done = done;
   call->data = data;
-  call->cancellable = g_cancellable_new ();
-  call->buffer = g_byte_array_new ();
-  call->message = make_message (api, method);
   g_hash_table_add (api->calls, call);
   call->timer = tg_timer_new (api->context, 0, on_turn, call);
   return call;
@@ -340,102 +267,63 @@ tg_api_call (TgApi *api, const char *method, JsonObject *body, gint64 chat, guin
 void
 tg_call_drop (TgCall *call)
 {
-  if (!call->sent)
+  if (call->exchange == NULL)
     tg_call_cancel (call);
 }
 
 void
 tg_call_cancel (TgCall *call)
 {
-  g_cancellable_cancel (call->cancellable);
-  if (call->sent)
+  call->cancelled = TRUE;
+  if (call->exchange != NULL) {
+    nc_exchange_cancel (call->exchange);
     return;
+  }
   tg_timer_clear (&call->timer);
   call->timer = tg_timer_new (call->api->context, 0, on_turn, call);
 }
 
 /* ---- the API ---------------------------------------------------------------------------------------------- */
 
-static GTlsDatabase *
-open_database (const char *ca_file, GError **error)
-{
-  g_autoptr (GError) why = NULL;
-  GTlsDatabase *database = g_tls_file_database_new (ca_file, &why);
-
-  if (database == NULL)
-    g_set_error (error, SP_ERROR, SP_ERROR_CONFIG, "cannot use the certificates in ca-file %s: %s",
-                 ca_file, why->message);
-  return database;
-}
-
-static SoupSession *
-open_session (GTlsDatabase *database)
-{
-  SoupSession *session =
-      g_object_new (SOUP_TYPE_SESSION, "max-conns", CONNECTIONS, "max-conns-per-host", CONNECTIONS,
-                    "timeout", 0u, "proxy-resolver", NULL, "user-agent", "secret-proxy", NULL);
-
-  if (database != NULL)
-    soup_session_set_tls_database (session, database);
-  /* Nothing here is compressed, and no password is ever asked for. */
-  soup_session_remove_feature_by_type (session, SOUP_TYPE_CONTENT_DECODER);
-  soup_session_remove_feature_by_type (session, SOUP_TYPE_AUTH_MANAGER);
-  return session;
-}
-
 TgApi *
 tg_api_new (SpHost *host, GMainContext *context, GBytes *token, const char *base,
             const char *ca_file, GError **error)
 {
-  g_autoptr (GTlsDatabase) database = NULL;
+  NcSession *session = nc_session_new (context, CONNECTIONS, ca_file, error);
   TgApi *api;
 
-  if (ca_file != NULL && (database = open_database (ca_file, error)) == NULL)
+  if (session == NULL)
     return NULL;
   api = g_new0 (TgApi, 1);
   api->host = host;
   api->context = g_main_context_ref (context);
   api->token = g_bytes_ref (token);
   api->base = g_strdup (base);
-  api->session = open_session (database);
+  api->session = session;
   api->pauses = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
   api->calls = g_hash_table_new (NULL, NULL);
   return api;
 }
 
-static gboolean
-on_close_late (gpointer data)
-{
-  *(gboolean *) data = TRUE;
-  return G_SOURCE_REMOVE;
-}
-
 void
 tg_api_close (TgApi *api)
 {
+  const TgResult cancelled = { .outcome = TG_CANCELLED, .what = "cancelled" };
   g_autoptr (GList) calls = g_hash_table_get_keys (api->calls);
-  gboolean late = FALSE;
-  GSource *timer = tg_timer_new (api->context, CLOSE_WAIT / 1000, on_close_late, &late);
 
   api->closed = TRUE;
   for (GList *at = calls; at != NULL; at = at->next)
-    tg_call_cancel (at->data);
-  while (g_hash_table_size (api->calls) > 0 && !late)
-    g_main_context_iteration (api->context, TRUE);
-  tg_timer_clear (&timer);
-  soup_session_abort (api->session);
-  /* What was idle gives back what it holds. */
-  for (guint i = 0; i < LAST_TURNS && g_main_context_iteration (api->context, FALSE); i++)
-    ;
+    if (((TgCall *) at->data)->exchange == NULL)
+      call_end (at->data, &cancelled);
+  nc_session_close (api->session);
 }
 
 void
 tg_api_free (TgApi *api)
 {
-  /* A call that outlived its second still needs all of this: better to leave it. */
-  if (api == NULL || g_hash_table_size (api->calls) > 0)
+  /* One that outlived the closing still needs all of this: better to leave it. */
+  if (api == NULL || g_hash_table_size (api->calls) > 0 || !nc_session_free (api->session))
     return;
-  g_clear_object (&api->session);
   g_clear_pointer (&api->token, g_bytes_unref);
   g_clear_pointer (&api->base, g_free);
   g_clear_pointer (&api->pauses, g_hash_table_unref);

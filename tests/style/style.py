@@ -27,7 +27,8 @@ LAYERS = {
     "guest": {"base"},
 }
 # Plugins that share code, and where that lies; what lies there is no plugin and includes from no other folder.
-COMMON = {"vm-libvirt": ("plugins/vm-common",), "vm-qemu": ("plugins/vm-common",)}
+COMMON = {**{name: ("plugins/vm-common",) for name in ("vm-libvirt", "vm-qemu")},
+          **{name: ("plugins/notify-common",) for name in ("notify-telegram", "notify-webhook")}}
 MAX_LINES = 500
 # A test's scenarios may stay together.
 MAX_TEST_LINES = 560

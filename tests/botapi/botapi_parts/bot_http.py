@@ -218,10 +218,10 @@ class Spoiler:
     def send(self, reply):
         kind = self.fault.kind
         status, headers, body, content = reply
-        if kind in F.INSTEAD and kind not in ("cut_before", "hang"):
+        if kind in F.INSTEAD and kind not in ("cut_before", "hang", "interim"):
             status, headers, body, content = F.answer_of(self.fault)
         self.h.server.state.end_request(
-            self.entry, None if kind in ("cut_before", "hang", "raw_response") else status)
+            self.entry, None if kind in ("cut_before", "hang", "interim", "raw_response") else status)
         action = getattr(self, "_" + kind, None)
         if action:
             action(status, headers, body, content)
@@ -245,6 +245,15 @@ class Spoiler:
         self._cut()
 
     _hang = _cut_before
+
+    def _interim(self, *reply):
+        """1xx until the client has enough of them, or the faults are cleared."""
+        faults, self.h.close_connection = self.h.server.faults, True
+        try:
+            while self.h.server.state.running and self.fault in faults.items:
+                self.h.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+        except OSError:
+            pass
 
     def _cut_after(self, *reply):
         partial = int(self.args.get("partial", 0))

@@ -8,13 +8,14 @@ kinds that spoil the real answer always call it; `cut_before` never does.
 from .errors import ApiError, standard
 
 # Kinds that answer in the method's place, and those that spoil its answer.
-INSTEAD = {"status", "html", "empty", "huge", "redirect", "raw", "raw_response", "cut_before", "hang"}
+INSTEAD = {"status", "html", "empty", "huge", "redirect", "raw", "raw_response", "cut_before", "hang",
+           "interim"}
 SPOIL = {"truncated", "content_length", "cut_after", "drip", "delay", "chunked", "close"}
 ARGS = {
     "status": {"code", "description", "retry_after", "in_body", "in_header", "parameters"},
     "html": {"code"}, "empty": {"code"}, "huge": {"size"},
     "redirect": {"location", "code"}, "raw": {"body", "code", "content_type"},
-    "raw_response": {"body"}, "cut_before": {"rst"}, "hang": set(),
+    "raw_response": {"body"}, "cut_before": {"rst"}, "hang": set(), "interim": set(),
     "truncated": {"keep"}, "content_length": {"delta"}, "cut_after": {"rst", "partial"},
     "drip": {"chunk", "interval"}, "delay": {"seconds"}, "chunked": {"chunk"}, "close": set(),
 }

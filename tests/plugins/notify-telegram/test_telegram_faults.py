@@ -9,7 +9,7 @@ from bench import CONFIG, CONFLICT, OWNER, UNAVAILABLE, Scenario
 
 PASSING = ((500, {}), ("html", {}), ("empty", {}), ("truncated", {"keep": 10}), ("cut_before", {}),
            ("content_length", {"delta": 50}), ("redirect", {}), ("raw", {"body": "[[["}),
-           ("raw_response", {"body": "no http at all"}))
+           ("raw_response", {"body": "no http at all"}), ("interim", {}))
 
 
 class Sending(Scenario):
