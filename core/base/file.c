@@ -124,17 +124,19 @@ sp_file_read_private (int folder, const char *name, gsize max, GError **error)
   return secret;
 }
 
-static gboolean
-write_all (int fd, const guint8 *data, gsize length)
+gboolean
+sp_file_write_all (int fd, gconstpointer data, gsize length)
 {
+  const guint8 *bytes = data;
+
   while (length > 0) {
-    gssize n = write (fd, data, length);
+    gssize n = write (fd, bytes, length);
 
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
       return FALSE;
-    data += n;
+    bytes += n;
     length -= (gsize) n;
   }
   return TRUE;
@@ -152,7 +154,7 @@ static gboolean
 fill_and_name (int folder, const char *temporary, int fd, const char *name, SpFileMode mode,
                gconstpointer data, gsize length)
 {
-  return write_all (fd, data, length) && fsync (fd) == 0 &&
+  return sp_file_write_all (fd, data, length) && fsync (fd) == 0 &&
          give_name (folder, temporary, name, mode) && fsync (folder) == 0;
 }
 

@@ -30,3 +30,6 @@ typedef enum {
 /* Write @name in @folder with mode 0600. */
 gboolean sp_file_write_private (int folder, const char *name, SpFileMode mode, gconstpointer data,
                                 gsize length, GError **error);
+
+/* All of @length bytes to @fd, whatever file it is; FALSE with errno set. */
+gboolean sp_file_write_all (int fd, gconstpointer data, gsize length);

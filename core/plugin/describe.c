@@ -13,6 +13,7 @@
 
 #include <glib-unix.h>
 
+#include "base/file.h"
 #include "base/problem.h"
 #include "plugin/info-private.h"
 
@@ -23,22 +24,6 @@
 #define fail(error, ...) g_set_error ((error), SP_PROBLEM, SP_PROBLEM_CONFIG, __VA_ARGS__)
 
 /* ---- the child -------------------------------------------------------------------------------------- */
-
-static gboolean
-write_all (int fd, const guint8 *data, gsize length)
-{
-  while (length > 0) {
-    gssize n = write (fd, data, length);
-
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return FALSE;
-    data += n;
-    length -= (gsize) n;
-  }
-  return TRUE;
-}
 
 int
 sp_plugin_describe_main (const char *path, int fd)
@@ -53,7 +38,7 @@ sp_plugin_describe_main (const char *path, int fd)
   report = g_variant_ref_sink (
       g_variant_new ("(s@m" SP_PLUGIN_INFO_TYPE ")", why,
                      g_variant_new_maybe (G_VARIANT_TYPE (SP_PLUGIN_INFO_TYPE), told)));
-  return write_all (fd, g_variant_get_data (report), g_variant_get_size (report)) ? 0 : 1;
+  return sp_file_write_all (fd, g_variant_get_data (report), g_variant_get_size (report)) ? 0 : 1;
 }
 
 /* ---- the parent ------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/problem.h"
 #include "host/appliance/bundle-build.h"
@@ -42,22 +43,6 @@ check_alone (int fd, const char *path, GError **error)
   return FALSE;
 }
 
-static gboolean
-write_all (int fd, const guint8 *bytes, gsize length)
-{
-  while (length > 0) {
-    gssize n = write (fd, bytes, length);
-
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
-      return FALSE;
-    bytes += n;
-    length -= (gsize) n;
-  }
-  return TRUE;
-}
-
 /* From one descriptor to the other, hashed on the way. */
 static gboolean
 copy_hashed (int from, int to, GChecksum *sha512, GError **error)
@@ -67,7 +52,7 @@ copy_hashed (int from, int to, GChecksum *sha512, GError **error)
 
   while ((n = read (from, buffer, COPY_STEP)) > 0) {
     g_checksum_update (sha512, buffer, n);
-    if (!write_all (to, buffer, (gsize) n))
+    if (!sp_file_write_all (to, buffer, (gsize) n))
       break;
   }
   if (n == 0 && fsync (to) == 0)
