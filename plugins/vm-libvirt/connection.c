@@ -213,6 +213,7 @@ static const struct {
   const char *reason; /* QEMU's */
   SpLibvirtCause cause;
 } causes[] = {
+  { "guest-shutdown", SP_LIBVIRT_POWER_OFF },
   { "guest-reset", SP_LIBVIRT_GUEST_RESET },
   { "host-qmp-system-reset", SP_LIBVIRT_OTHERS_RESET },
   { "host-signal", SP_LIBVIRT_SIGNAL },

@@ -21,7 +21,8 @@ typedef enum {
 
 /* What libvirt calls a shut-down alike. */
 typedef enum {
-  SP_LIBVIRT_POWER_OFF = 0, /* by the guest */
+  SP_LIBVIRT_NO_CAUSE = 0, /* none was heard of */
+  SP_LIBVIRT_POWER_OFF,    /* by the guest; libvirt ends QEMU by a signal then */
   SP_LIBVIRT_GUEST_RESET,
   SP_LIBVIRT_OTHERS_RESET,
   SP_LIBVIRT_OTHERS_BUTTON, /* somebody has asked the guest to power off */

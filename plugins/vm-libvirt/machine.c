@@ -76,7 +76,7 @@ forget (SpLibvirtMachine *machine)
   machine->pid = 0;
   machine->acceleration = SP_VM_NONE;
   machine->launched = machine->settled = machine->ending = FALSE;
-  machine->cause = SP_LIBVIRT_POWER_OFF;
+  machine->cause = SP_LIBVIRT_NO_CAUSE;
 }
 
 static void
@@ -166,7 +166,7 @@ sp_libvirt_machine_event (SpLibvirtMachine *machine, SpLibvirtEvent event, int d
     return;
   case SP_LIBVIRT_CAUSE:
     /* The first has led to what follows. */
-    if (machine->cause == SP_LIBVIRT_POWER_OFF && !machine->ending)
+    if (machine->cause == SP_LIBVIRT_NO_CAUSE && !machine->ending)
       machine->cause = detail;
     return;
   case SP_LIBVIRT_CHANGED:

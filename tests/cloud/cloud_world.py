@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from lib.wait import SLOW  # noqa: E402, from tests/api by vmlib.paths
 BASES = os.environ.get("SECRET_PROXY_TEST_CLOUD") or "/var/tmp/sp-cloud-images"
 FOLDER = os.path.join(BUILD, "cloud-image")
 SEED = os.path.join(TREE, "core", "host", "cloud", "templates")
+# Among QEMU's arguments, which libvirt writes as JSON.
+PLUGIN_DISK = re.compile('serial(=|":")plugins')
 
 
 def _fingerprint(base):
@@ -71,12 +74,15 @@ class CloudWorld(World):
     def which_image(self):
         return ["--image", self.image_folder]
 
+    def image_id(self):
+        return self.must("--json", "image", "measure", self.image_folder).json["image"].removeprefix("sha256:")
+
     def provision_words(self, *more, port=None):
         return super().provision_words("--ssh-port", str(self.ssh_port), *more, port=port)
 
     def owned_machine(self):
         return next((pid for pid, argv in self._all().items()
-                     if argv and "qemu-system" in argv[0] and any("serial=plugins" in word for word in argv) and
+                     if argv and "qemu-system" in argv[0] and any(PLUGIN_DISK.search(word) for word in argv) and
                      not any(self.staging in word for word in argv) and self._is_of_this(pid)), None)
 
     # ---- logging in

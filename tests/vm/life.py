@@ -65,6 +65,7 @@ class Steps:
         os.chmod(system, 0o600)
         self.start(driver, disks=((system, "system", QCOW2, False), (data, "data", RAW, False)), by_firmware=True)
         wait_until("its end", lambda: self.inspect(driver)[0] != RUNNING)
+        self.assertEqual(self.inspect(driver), (STOPPED, 0, 0, "-"))
         self.assertIn(b"hello from the disk", self.console())
         subprocess.run([*convert, "raw", "-f", "qcow2", system, self.path("system.raw")], check=True)
         written = guest.read(self.path("system.raw"))

@@ -206,7 +206,7 @@ class Monitors(Case):
         self.assert_fails(1, CONFIG, "/nonexistent/qemu", "install")
         self.assertEqual(agent.asked, [])
 
-    def test_another_trust_is_no_config_yet_or_has_no_image(self):
+    def test_audited_without_its_program_and_rebuilt_without_an_image_say_what_is_missing(self):
         agent = self.agent()
         self.world.configure(vault="trust = audited\n")
         self.assert_fails(1, CONFIG, "[vault default] trust = audited: ", "there is no secret-proxy-audit")

@@ -33,6 +33,10 @@ is_address (const char *text)
          g_ascii_string_to_unsigned (colon + 1, 10, 1, 65535, NULL, NULL);
 }
 
+/* A human monitor can't have the machine stay when its guest powers off.  QEMU looks at its own `-action
+ * shutdown` then, and of all commands only QMP's set-action changes that: watchdog_action is of another event, no
+ * object has it as a property (qom-set), and no monitor can be added to a machine that runs.  To ask for a power-off
+ * and to `stop` before it comes about would be a race, whose loser is a disk that was not written. */
 static const SpMonitorVerbRow rows[SP_MONITOR_N_VERBS] = {
   [SP_MONITOR_SAVE] = { .before = "savevm ",
                         .after = "",
