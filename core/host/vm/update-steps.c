@@ -266,11 +266,10 @@ sp_update_exchange (gpointer data, char **ret_message, gboolean *ret_skipped, GE
   if (!sp_vault_record_write (record, update->fd, error) ||
       !sp_image_files_exchange (update->fd, update->from, error))
     return FALSE;
-  *ret_message = g_strdup_printf ("on trial, rollback index %u%s%s%s%s", record->index,
-                                  g_str_equal (trust, record->trust) ? "" : "; trust ",
-                                  g_str_equal (trust, record->trust) ? "" : record->trust,
-                                  g_str_equal (trust, record->trust) ? "" : ", and no more ",
-                                  g_str_equal (trust, record->trust) ? "" : trust);
+  *ret_message = g_str_equal (trust, record->trust)
+                     ? g_strdup_printf ("on trial, rollback index %u", record->index)
+                     : g_strdup_printf ("on trial, rollback index %u; trust %s, and no more %s",
+                                        record->index, record->trust, trust);
   return TRUE;
 }
 
