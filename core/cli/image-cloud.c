@@ -1,14 +1,10 @@
 /* image-cloud.c - `secret-proxy image build --cloud`, and how a cloud image is shown */
 #include "cli/image-cloud.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "base/state.h"
 #include "cli/output.h"
+#include "host/appliance/draft.h"
 #include "host/cloud/catalog.h"
-
-#define DRAFT "cloud.draft"
 
 static const SpColumn fields[] = {
   { "image", "image", SP_COLUMN_TEXT },    { "kind", "kind", SP_COLUMN_TEXT },
@@ -53,27 +49,16 @@ on_progress (guint64 done, guint64 total, gpointer data)
     g_printerr ("secret-proxy: %" G_GUINT64_FORMAT " MiB\n", done >> 20);
 }
 
-/* Its id is not known before it is there.  It is too large for /tmp, so the draft lies in the state folder. */
+/* Its id is not known before it is there. */
 static SpCloudImage *
 build_here (const SpCloudParts *parts, GError **error)
 {
   g_autofree char *state = sp_state_dir ();
-  g_autofree char *images = g_build_filename (state, SP_IMAGES, NULL);
-  g_autofree char *draft = g_build_filename (images, DRAFT, NULL);
-  g_autoptr (SpCloudImage) built = NULL;
-  SpCloudImage *kept;
+  g_autoptr (SpDraft) draft = sp_draft_new (state, error);
+  g_autofree char *path = draft ? g_build_filename (draft->path, "image", NULL) : NULL;
+  g_autoptr (SpCloudImage) built = path ? sp_cloud_image_make (parts, path, error) : NULL;
 
-  if (g_mkdir_with_parents (images, 0755) != 0) {
-    g_set_error (error, SP_PROBLEM, SP_PROBLEM_STORE, "cannot make %s: %s", images,
-                 g_strerror (errno));
-    return NULL;
-  }
-  /* What a run that was killed has left. */
-  sp_image_set_discard (draft);
-  built = sp_cloud_image_make (parts, draft, error);
-  kept = built ? sp_cloud_image_import (built, state, error) : NULL;
-  sp_image_set_discard (draft);
-  return kept;
+  return built ? sp_cloud_image_import (built, state, error) : NULL;
 }
 
 int

@@ -1,12 +1,12 @@
 /* image.c - `secret-proxy image build|measure|import|export`: the images of this host; the bundle */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/state.h"
 #include "cli/image-cloud.h"
 #include "cli/output.h"
 #include "host/appliance/bundle-build.h"
+#include "host/appliance/draft.h"
 #include "host/appliance/image-set.h"
 
 static const SpColumn fields[] = {
@@ -42,21 +42,16 @@ print_image (const SpCli *cli, const SpImageSet *set)
   sp_print_fields (cli, node, fields, G_N_ELEMENTS (fields));
 }
 
-/* Into a folder beside the others first, as its id is not known before it is there. */
+/* Its id is not known before it is there. */
 static SpImageSet *
 build_here (const char *kernel, GError **error)
 {
   g_autofree char *state = sp_state_dir ();
-  g_autofree char *tmp = g_dir_make_tmp ("secret-proxy-image-XXXXXX", error);
-  g_autofree char *draft = tmp ? g_build_filename (tmp, "image", NULL) : NULL;
-  g_autoptr (SpImageSet) built = draft ? sp_image_set_build (draft, kernel, error) : NULL;
-  SpImageSet *kept = built ? sp_image_set_import (built, state, error) : NULL;
+  g_autoptr (SpDraft) draft = sp_draft_new (state, error);
+  g_autofree char *path = draft ? g_build_filename (draft->path, "image", NULL) : NULL;
+  g_autoptr (SpImageSet) built = path ? sp_image_set_build (path, kernel, error) : NULL;
 
-  if (tmp != NULL)
-    sp_image_set_discard (draft);
-  if (tmp != NULL)
-    (void) rmdir (tmp);
-  return kept;
+  return built ? sp_image_set_import (built, state, error) : NULL;
 }
 
 static const SpColumn bundle_fields[] = {

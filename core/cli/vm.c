@@ -10,6 +10,7 @@
 #include "cli/admin.h"
 #include "cli/output.h"
 #include "cli/vm.h"
+#include "host/vm/image-files.h"
 #include "host/vm/vault-copy.h"
 #include "host/vm/vault-record.h"
 #include "host/vm/vm-control.h"
@@ -128,13 +129,22 @@ add_plugins_of_vault (SpAdmin *admin, JsonNode *node)
                             json_array_dup_element (json_node_get_array (from), i));
 }
 
+/* Of a cloud image that is a disk of the vault's own. */
+static gboolean
+has_image_of_before (const SpVaultRecord *record, int folder)
+{
+  g_autoptr (SpVaultRecord) before = sp_image_files_before (folder, record->previous);
+
+  return record->previous != NULL && (record->base == NULL || before != NULL);
+}
+
 /* What 'vm rollback-image' can do; NULL: nothing. */
 static const char *
 way_back (const SpVaultRecord *record, int folder)
 {
-  const char *image = record->previous ? "image" : NULL;
+  const char *image = has_image_of_before (record, folder) ? "image" : NULL;
 
-  if (sp_vault_copy_is_of (folder, record->previous))
+  if (image != NULL && sp_vault_copy_is_of (folder, record->previous))
     return "image, or image and data";
   if (sp_vault_copy_is_of (folder, record->image))
     return image ? "image, or data" : "data";

@@ -201,10 +201,10 @@ class Rebuilt(unittest.TestCase):
         found = world.must("--json", "--vault", world.vault + "/", "audit", "verify").json
         self.assertTrue(found["ok"])
 
-    def test_9_another_image_is_no_update(self):
+    def test_9_there_is_nothing_to_move_to(self):
         done = self.world.vm("update")
         self.assertEqual(done.status, 6, done)
-        self.assertIn("cloud image", done.json["error"]["message"])
+        self.assertIn("image build --cloud", done.json["error"]["message"])
 
 
 if __name__ == "__main__":

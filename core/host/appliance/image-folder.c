@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/problem.h"
 #include "base/random.h"
+#include "host/appliance/draft.h"
 
 #define MAX_MANIFEST (64u * 1024u)
 #define ID_LENGTH 64u
@@ -228,6 +229,21 @@ sp_image_folder_find (const char *state, const char *id, SpImageKind kind, GErro
   return NULL;
 }
 
+char *
+sp_image_folder_version (const char *state, const char *id)
+{
+  g_autofree char *dir = g_build_filename (state, SP_IMAGES, id, NULL);
+  gsize length = 0;
+  g_autofree char *found = NULL;
+  g_autofree char *text = sp_image_manifest_read (dir, &length, &found, NULL);
+  g_autoptr (JsonNode) node = text ? sp_json_parse (text, length, 0, NULL) : NULL;
+  const char *version = NULL;
+
+  if (node != NULL && JSON_NODE_HOLDS_OBJECT (node))
+    (void) sp_json_get_string (json_node_get_object (node), "version", &version, NULL);
+  return g_strdup (version);
+}
+
 char **
 sp_image_set_list (const char *state)
 {
@@ -336,22 +352,20 @@ sp_image_folder_import (const char *dir, const char *id, SpImageKind kind, SpIma
 {
   g_autofree char *images = g_build_filename (state, SP_IMAGES, NULL);
   g_autofree char *final = g_build_filename (images, id, NULL);
-  g_autofree char *draft = g_strconcat (final, ".new", NULL);
+  g_autoptr (SpDraft) draft = NULL;
+  g_autofree char *copy = NULL;
 
   if (g_file_test (final, G_FILE_TEST_IS_DIR))
     return g_steal_pointer (&final);
-  if (!make_folder (images, error))
+  draft = sp_draft_new (state, error);
+  copy = draft ? g_build_filename (draft->path, "image", NULL) : NULL;
+  if (copy == NULL || !make_folder (copy, error) || !copy_all (dir, kind, copy, error) ||
+      !check_copy (copy, id, open_image, error))
     return NULL;
-  sp_image_set_discard (draft);
-  if (!make_folder (draft, error) || !copy_all (dir, kind, draft, error) ||
-      !check_copy (draft, id, open_image, error)) {
-    sp_image_set_discard (draft);
-    return NULL;
-  }
-  if (g_rename (draft, final) != 0) {
+  /* Another process may have brought the same one meanwhile. */
+  if (g_rename (copy, final) != 0 && errno != EEXIST && errno != ENOTEMPTY) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_STORE, "cannot make %s: %s", final,
                  g_strerror (errno));
-    sp_image_set_discard (draft);
     return NULL;
   }
   return flush_folder (images, error) ? g_steal_pointer (&final) : NULL;

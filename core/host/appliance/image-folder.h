@@ -43,6 +43,8 @@ gboolean sp_image_damaged (GError **error, const char *path, const char *why);
 /* The folder of the image @id below @state; NULL: of the newest of @kind.  SP_PROBLEM_NOT_FOUND says how to
  * get one.  Nothing is checked but the name and the kind. */
 char *sp_image_folder_find (const char *state, const char *id, SpImageKind kind, GError **error);
+/* What the manifest of the image @id below @state says of its version, unchecked; NULL: there is none. */
+char *sp_image_folder_version (const char *state, const char *id);
 /* The ids of all images below @state, of whatever kind. */
 char **sp_image_set_list (const char *state);
 

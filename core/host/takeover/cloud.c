@@ -2,25 +2,12 @@
  *
  * For trust `rebuilt` nothing of the agent's is used, not even looked at: the disk is a copy of the host's
  * own base image, and what its first boot makes of it is on a seed of the host's own, with keys that are made
- * now.
- *
- * What must stay true: no byte of the agent's disk, of its seed or of its keys gets into any of the files made
- * here; the private host key of the machine is on the seed and on its own disk only.
+ * now (vm/cloud-vault.h).
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/problem.h"
-#include "host/cloud/seed.h"
-#include "host/cloud/ssh-key.h"
 #include "host/takeover/private.h"
-#include "host/vm/machine.h"
-
-#define SYSTEM_SIZE (G_GUINT64_CONSTANT (10) << 30)
-#define SSH_PORT 22u
+#include "host/vm/cloud-vault.h"
 
 /* ---- which image --------------------------------------------------------------------------------------- */
 
@@ -85,9 +72,7 @@ sp_takeover_choose_cloud (SpTakeover *takeover, const char *claimed, char **ret_
 gboolean
 sp_takeover_make_system (SpTakeover *takeover, char **ret_message, GError **error)
 {
-  g_autofree char *path = g_build_filename (takeover->folder, SP_VAULT_SYSTEM, NULL);
-
-  if (!sp_cloud_image_make_system (takeover->cloud, path, SYSTEM_SIZE, error))
+  if (!sp_cloud_vault_make_system (takeover->cloud, takeover->folder, error))
     return FALSE;
   *ret_message =
       g_strdup_printf ("rebuilt: a new disk of base %s (sha256 %.12s…) of image %.12s…; "
@@ -109,75 +94,24 @@ sp_takeover_undo_trust (gpointer data)
 
 /* ---- keys and seed -------------------------------------------------------------------------------------- */
 
-static gboolean
-write_text (const SpTakeover *takeover, const char *name, const char *text, GError **error)
-{
-  return sp_file_write_private (takeover->fd, name, SP_FILE_REPLACE, text, strlen (text), error);
-}
-
-/* The key that opens the one account: its private half stays here. */
-static gboolean
-make_login (const SpTakeover *takeover, char **ret_public, GError **error)
-{
-  g_autofree char *comment = g_strconcat ("secret-proxy/", takeover->vault->name, NULL);
-  g_autoptr (SpSecret) key = NULL;
-  g_autofree char *line = NULL;
-
-  if (!sp_ssh_key_new (comment, &key, ret_public, error))
-    return FALSE;
-  line = g_strconcat (*ret_public, "\n", NULL);
-  return sp_file_write_private (takeover->fd, SP_VAULT_SSH_KEY, SP_FILE_REPLACE,
-                                sp_secret_data (key), sp_secret_length (key), error) &&
-         write_text (takeover, SP_VAULT_SSH_PUBLIC, line, error);
-}
-
-/* The host key of the machine: its public half is known here before it boots. */
-static gboolean
-make_host_key (const SpTakeover *takeover, SpSecret **ret_key, char **ret_public, GError **error)
-{
-  g_autofree char *known = NULL;
-
-  if (!sp_ssh_key_new ("vault", ret_key, ret_public, error))
-    return FALSE;
-  known = sp_ssh_known_host (SP_VAULT_SSH_ALIAS, SSH_PORT, *ret_public);
-  return write_text (takeover, SP_VAULT_SSH_HOSTS, known, error);
-}
-
-/* As sp_machine_cmdline() has it for an appliance. */
-static void
-set_network (SpCloudSeed *seed, const SpVmSettings *settings)
-{
-  gboolean user = settings->network == SP_VM_NETWORK_USER;
-
-  if (user && settings->dns == NULL)
-    return;
-  seed->address = user ? SP_MACHINE_USER_ADDRESS : settings->address;
-  seed->gateway = user ? SP_MACHINE_USER_GATEWAY : settings->gateway;
-  seed->dns = settings->dns ? settings->dns : seed->gateway;
-}
-
 gboolean
 sp_takeover_make_seed (SpTakeover *takeover, const SpVaultRecord *record,
                        const SpVmSettings *settings, GError **error)
 {
-  g_autofree char *path = g_build_filename (takeover->folder, SP_VAULT_SEED, NULL);
-  g_autofree char *mac = sp_machine_mac (record->machine);
   g_autofree char *login = NULL;
   g_autofree char *host_public = NULL;
   g_autoptr (SpSecret) host_key = NULL;
-  const char *keys[] = { NULL, NULL };
-  SpCloudSeed seed = { .instance_id = record->machine, .ssh_keys = keys, .mac = mac };
+  SpCloudVaultKeys keys = { .machine = record->machine };
 
-  if (!make_login (takeover, &login, error) ||
-      !make_host_key (takeover, &host_key, &host_public, error))
+  if (!sp_cloud_vault_new_login (takeover->fd, takeover->vault->name, &login, error) ||
+      !sp_cloud_vault_new_host_key (takeover->fd, &host_key, &host_public, error))
     return FALSE;
-  keys[0] = login;
-  seed.host_key = host_key;
-  seed.host_public = host_public;
-  set_network (&seed, settings);
+  keys.login = login;
+  keys.host_key = host_key;
+  keys.host_public = host_public;
   return (takeover->audit == NULL ||
           sp_takeover_rekey (takeover, login, host_key, host_public, error)) &&
-         sp_cloud_seed_write (takeover->cloud, &seed, path, error);
+         sp_cloud_vault_make_seed (takeover->cloud, &keys, settings, takeover->folder, error);
 }
 
 void

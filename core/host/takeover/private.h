@@ -81,11 +81,6 @@ void sp_takeover_undo_trust (gpointer takeover);
 void sp_takeover_undo_keys (gpointer takeover);
 void sp_takeover_undo_start (gpointer takeover);
 
-/* The words of `trust`. */
-#define SP_TRUST_EXACT "exact"
-#define SP_TRUST_REBUILT "rebuilt"
-#define SP_TRUST_AUDITED "audited"
-
 /* ---- cloud.c: the same steps where it boots a disk of its own --------------------------------------------- */
 /* The id that @given, an id or the name of a base, stands for; NULL: NULL. */
 char *sp_takeover_image_id (const char *state, const char *given);

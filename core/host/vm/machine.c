@@ -29,6 +29,7 @@ struct _SpMachine {
   JsonObject *measurement;
   SpVmDisk disks[MAX_DISKS];
   SpVmForward forwards[2];
+  SpVmForward *ssh_forward; /* of these; NULL: none */
   SpVmSpec spec;
 };
 
@@ -115,8 +116,9 @@ set_ssh (SpMachine *machine, const SpMachineSetup *setup)
   if (!setup->maintenance)
     return;
   if (setup->settings->network == SP_VM_NETWORK_USER) {
-    machine->ssh = sp_listen_text (LOOPBACK, setup->ssh_port);
     add_forward (machine, LOOPBACK, setup->ssh_port, SSH_PORT);
+    machine->ssh_forward = &machine->forwards[machine->spec.n_forwards - 1];
+    machine->ssh = sp_listen_text (LOOPBACK, setup->ssh_port);
   } else {
     machine->ssh = g_strdup_printf ("%.*s:%u", (int) strcspn (own, "/"), own, SSH_PORT);
   }
@@ -277,6 +279,21 @@ const char *
 sp_machine_ssh (const SpMachine *machine)
 {
   return machine->ssh;
+}
+
+guint16
+sp_machine_ssh_port (const SpMachine *machine)
+{
+  return machine->ssh_forward ? machine->ssh_forward->port : 0;
+}
+
+void
+sp_machine_move_ssh (SpMachine *machine, guint16 port)
+{
+  g_return_if_fail (machine->ssh_forward != NULL);
+  machine->ssh_forward->port = port;
+  g_free (machine->ssh);
+  machine->ssh = sp_listen_text (LOOPBACK, port);
 }
 
 JsonObject *

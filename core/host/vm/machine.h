@@ -43,6 +43,10 @@ void sp_machine_drop_seed (SpMachine *machine);
 const char *sp_machine_url (const SpMachine *machine);
 /* Where SSH reaches it, "127.0.0.1:2222"; NULL: nowhere. */
 const char *sp_machine_ssh (const SpMachine *machine);
+/* The port of the loopback that leads there; 0: there is none, or the machine has an address of its own. */
+guint16 sp_machine_ssh_port (const SpMachine *machine);
+/* From its next start on it is another one. */
+void sp_machine_move_ssh (SpMachine *machine, guint16 port);
 /* Strings, for the ownership statement; a new reference. */
 JsonObject *sp_machine_measure (const SpMachine *machine);
 

@@ -5,7 +5,12 @@
  */
 #pragma once
 
-#include <gio/gio.h>
+#include "host/vm/machine.h"
 
-/* Make the disk in @folder, a descriptor, and find a port that is free now. */
-gboolean sp_maintenance_prepare (int folder, guint16 *ret_port, GError **error);
+/* Where it is @wanted make the disk in @folder, a descriptor, and find a port that is free now; else remove what an
+ * earlier one has left. */
+gboolean sp_maintenance_prepare (int folder, const SpVaultRecord *record, gboolean wanted,
+                                 guint16 *ret_port, GError **error);
+/* After @machine could not be started: whether another program has taken its port meanwhile.  Then it has another one
+ * and may be tried again; some times, which are counted in @moves. */
+gboolean sp_maintenance_move (SpMachine *machine, guint *moves);

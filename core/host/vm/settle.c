@@ -2,7 +2,8 @@
  *
  * The lock of whoever moves the vault is the sign of life: a record that is on trial without it is that of
  * a run that was killed, or of a host that went down.  An image that was not proven is not kept, so the one
- * of before boots; an image whose data is being put back is past that point, so that is finished.
+ * of before boots; an image whose data is being put back is past that point, so that is finished.  Files go
+ * first and the record last, so that what is interrupted here is done again.
  */
 #include "host/vm/settle.h"
 
@@ -12,13 +13,17 @@
 #include "base/problem.h"
 #include "host/resident/admin-socket.h"
 #include "host/takeover/journal.h"
+#include "host/vm/image-files.h"
 #include "host/vm/vault-copy.h"
 #include "host/vm/vault-record.h"
 
 static gboolean
 settle (int folder, SpVaultRecord *record, GError **error)
 {
-  if (record->restoring && !sp_vault_copy_restore (folder, error))
+  if (record->restoring && (!sp_image_files_exchange (folder, SP_IMAGE_FROM_BEFORE, error) ||
+                            !sp_vault_copy_restore (folder, error)))
+    return FALSE;
+  if (record->on_trial && !sp_image_files_take_back (folder, record, error))
     return FALSE;
   record->restoring = FALSE;
   if (record->on_trial) {
@@ -38,7 +43,10 @@ sp_vault_settle_held (int folder, GError **error)
 {
   g_autoptr (SpVaultRecord) record = sp_vault_record_read (folder, NULL);
 
-  if (record == NULL || !(record->on_trial || record->restoring) || settle (folder, record, error))
+  /* A record that can't be read is told by whoever needs it. */
+  if (record == NULL ||
+      ((!(record->on_trial || record->restoring) || settle (folder, record, error)) &&
+       sp_image_files_settle (folder, record, error)))
     return TRUE;
   g_prefix_error (error, "an interrupted move to another image can't be mended: ");
   return FALSE;

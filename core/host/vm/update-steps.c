@@ -49,7 +49,7 @@ let_run (SpUpdate *update)
 /* ---- which image ------------------------------------------------------------------------------------- */
 
 static gboolean
-check_version (const SpUpdate *update, const SpImageSet *now, GError **error)
+check_version (const SpUpdate *update, const SpUpdateImage *now, GError **error)
 {
   const char *newest = update->record->newest ? update->record->newest : now->version;
 
@@ -67,11 +67,14 @@ check_other (const SpUpdate *update, GError **error)
 {
   if (!g_str_equal (update->image->id, update->record->image))
     return TRUE;
-  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT, "the vault has image %.12s… already%s",
-               update->image->id,
-               update->options->image ? ""
-                                      : ", the newest of this host: 'secret-proxy image build' "
-                                        "makes one of today's packages");
+  if (update->options->image != NULL)
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT, "the vault has image %.12s… already",
+                 update->image->id);
+  else
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
+                 "the vault has image %.12s… already, the newest of this host: 'secret-proxy %s' "
+                 "makes one of today's packages",
+                 update->image->id, update->kind->build);
   return FALSE;
 }
 
@@ -86,22 +89,37 @@ gboolean
 sp_update_choose (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   SpUpdate *update = data;
-  g_autoptr (SpImageSet) now = NULL;
+  g_autoptr (SpUpdateImage) now = NULL;
 
-  update->image = sp_image_set_find (update->state, update->options->image, error);
+  update->image = update->kind->find (update, update->options->image, error);
   if (update->image == NULL || !check_other (update, error))
     return FALSE;
   /* Whole, or there would be no way back. */
-  now = sp_image_set_find (update->state, update->record->image, error);
+  now = update->kind->find_known (update, update->record->image, error);
   if (now == NULL) {
     g_prefix_error (error, "the image of now, which would be the way back: ");
     return FALSE;
   }
-  if (!check_version (update, now, error))
+  if (!check_version (update, now, error) || !update->kind->check (update, error))
     return FALSE;
   sp_vault_record_had (update->record, now->version);
   tell_image (update, ret_message);
   return TRUE;
+}
+
+/* Those of the image of before, where it has any. */
+static gboolean
+find_files (SpUpdate *update, GError **error)
+{
+  if (update->kind->make == NULL)
+    return TRUE;
+  update->from = SP_IMAGE_FROM_BEFORE;
+  update->origin = sp_image_files_before (update->fd, update->image->id);
+  if (update->origin == NULL)
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
+                         "what the vault's machine booted then is not there any more: 'vm update "
+                         "--older --image …' makes it anew");
+  return update->origin != NULL;
 }
 
 gboolean
@@ -114,8 +132,8 @@ sp_rollback_choose (gpointer data, char **ret_message, gboolean *ret_skipped, GE
                          "the vault has had no other image to go back to");
     return FALSE;
   }
-  update->image = sp_image_set_find (update->state, update->record->previous, error);
-  if (update->image == NULL) {
+  update->image = update->kind->find_known (update, update->record->previous, error);
+  if (update->image == NULL || !find_files (update, error)) {
     g_prefix_error (error, "the image of before: ");
     return FALSE;
   }
@@ -138,13 +156,33 @@ sp_rollback_choose_data (gpointer data, char **ret_message, gboolean *ret_skippe
                          "--data, or restore a back-up");
     return FALSE;
   }
-  update->image = sp_image_set_find (update->state, record->image, error);
+  update->image = update->kind->find_known (update, record->image, error);
   if (update->image == NULL)
     return FALSE;
   *ret_message = g_strdup_printf ("%.12s…, as it is now; the data of before the move that was "
                                   "taken back",
                                   record->image);
   return TRUE;
+}
+
+/* ---- what the other image needs ----------------------------------------------------------------------- */
+
+gboolean
+sp_update_make (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
+{
+  SpUpdate *update = data;
+  int draft = sp_image_files_draft (update->fd, error);
+  gboolean ok = draft >= 0 && update->kind->make (update, draft, ret_message, error);
+
+  if (draft >= 0)
+    (void) close (draft);
+  return ok;
+}
+
+void
+sp_update_undo_make (gpointer data)
+{
+  sp_image_files_drop_draft (((SpUpdate *) data)->fd);
 }
 
 /* ---- stopping, and starting again ------------------------------------------------------------------------- */
@@ -199,16 +237,39 @@ sp_update_undo_copy (gpointer data)
 
 /* ---- the record --------------------------------------------------------------------------------------------- */
 
+/* What is known of the image of now stays with its files. */
+static gboolean
+set_aside (const SpUpdate *update, GError **error)
+{
+  return update->origin == NULL || sp_image_files_set_aside (update->fd, update->record, error);
+}
+
+static void
+take_origin (SpUpdate *update)
+{
+  if (update->origin != NULL)
+    sp_vault_record_take_origin (update->record, update->origin);
+}
+
 gboolean
 sp_update_exchange (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   SpUpdate *update = data;
+  SpVaultRecord *record = update->record;
+  g_autofree char *trust = g_strdup (record->trust);
 
-  sp_vault_record_try (update->record, update->image->id);
-  update->exchanged = TRUE;
-  if (!sp_vault_record_write (update->record, update->fd, error))
+  if (!set_aside (update, error))
     return FALSE;
-  *ret_message = g_strdup_printf ("on trial, rollback index %u", update->record->index);
+  sp_vault_record_try (record, update->image->id);
+  take_origin (update);
+  update->exchanged = TRUE;
+  if (!sp_vault_record_write (record, update->fd, error) ||
+      !sp_image_files_exchange (update->fd, update->from, error))
+    return FALSE;
+  *ret_message = g_str_equal (trust, record->trust)
+                     ? g_strdup_printf ("on trial, rollback index %u", record->index)
+                     : g_strdup_printf ("on trial, rollback index %u; trust %s, and no more %s",
+                                        record->index, record->trust, trust);
   return TRUE;
 }
 
@@ -233,9 +294,10 @@ sp_update_undo_exchange (gpointer data)
 
   if (!update->exchanged)
     return;
-  if (end_it (update, &error)) {
+  if (end_it (update, &error) && sp_image_files_take_back (update->fd, update->record, &error)) {
     sp_vault_record_go_back (update->record);
-    (void) sp_vault_record_write (update->record, update->fd, &error);
+    (void) (sp_vault_record_write (update->record, update->fd, &error) &&
+            sp_image_files_settle (update->fd, update->record, &error));
   }
   if (error != NULL)
     keep_left (update, "going back to the image of before", g_steal_pointer (&error));
@@ -249,15 +311,20 @@ sp_rollback_put_back (gpointer data, char **ret_message, gboolean *ret_skipped, 
   SpVaultRecord *record = update->record;
   guint64 lost = sp_vault_copy_age (update->fd);
 
+  if (!set_aside (update, error))
+    return FALSE;
   sp_vault_record_restore (record, update->image->id);
+  take_origin (update);
   if (!sp_vault_record_write (record, update->fd, error) ||
+      !sp_image_files_exchange (update->fd, SP_IMAGE_FROM_BEFORE, error) ||
       !sp_vault_copy_restore (update->fd, error))
     return FALSE;
   record->restoring = FALSE;
   *ret_message = g_strdup_printf ("without the newest %" G_GUINT64_FORMAT
                                   " entries of the audit log, and what they tell of",
                                   lost);
-  return sp_vault_record_write (record, update->fd, error);
+  return sp_vault_record_write (record, update->fd, error) &&
+         sp_image_files_settle (update->fd, record, error);
 }
 
 /* ---- the proof ------------------------------------------------------------------------------------------------ */
@@ -326,6 +393,8 @@ sp_update_keep (gpointer data, char **ret_message, gboolean *ret_skipped, GError
   if (!sp_vault_record_write (update->record, update->fd, error))
     return FALSE;
   update->exchanged = FALSE;
+  if (!sp_image_files_settle (update->fd, update->record, error))
+    return FALSE;
   (void) sp_vault_copy_adopt (update->fd, &local);
   *ret_message = g_strdup_printf (
       "%.12s… stays, and what goes with it%s%s", update->record->previous,

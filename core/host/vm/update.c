@@ -22,6 +22,18 @@ static const SpStep update_steps[] = {
   { 7, "image kept", sp_update_keep, NULL, FALSE },
 };
 
+/* Where files of the vault's folder are made for it. */
+static const SpStep making_steps[] = {
+  { 1, "image chosen", sp_update_choose, NULL, FALSE },
+  { 2, "system disk made", sp_update_make, sp_update_undo_make, FALSE },
+  { 3, "vault stopped", sp_update_stop, sp_update_undo_stop, FALSE },
+  { 4, "data copied", sp_update_copy, sp_update_undo_copy, FALSE },
+  { 5, "image exchanged", sp_update_exchange, sp_update_undo_exchange, FALSE },
+  { 6, "started with the other image", sp_update_start, NULL, FALSE },
+  { 7, "ownership proven", sp_update_prove, NULL, FALSE },
+  { 8, "image kept", sp_update_keep, NULL, FALSE },
+};
+
 static const SpStep rollback_steps[] = {
   { 1, "image of before found", sp_rollback_choose, NULL, FALSE },
   { 2, "vault stopped", sp_update_stop, sp_update_undo_stop, FALSE },
@@ -42,9 +54,32 @@ static const SpStep data_steps[] = {
 };
 
 typedef struct {
-  SpUpdate update;
   const SpStep *steps;
   gsize n_steps;
+} Table;
+
+#define TABLE(steps) \
+  { \
+    steps, G_N_ELEMENTS (steps) \
+  }
+
+static const Table updates[SP_N_UPDATE_KINDS] = {
+  [SP_UPDATE_APPLIANCE] = TABLE (update_steps),
+  [SP_UPDATE_CLOUD] = TABLE (making_steps),
+};
+/* The way back is the same for all. */
+static const Table rollback[SP_N_UPDATE_KINDS] = {
+  [SP_UPDATE_APPLIANCE] = TABLE (rollback_steps),
+  [SP_UPDATE_CLOUD] = TABLE (rollback_steps),
+};
+static const Table rollback_data[SP_N_UPDATE_KINDS] = {
+  [SP_UPDATE_APPLIANCE] = TABLE (data_steps),
+  [SP_UPDATE_CLOUD] = TABLE (data_steps),
+};
+
+typedef struct {
+  SpUpdate update;
+  const Table *table;
 } Run;
 
 void
@@ -68,7 +103,8 @@ clear (SpUpdate *update)
       (void) close (descriptors[i]);
   g_free (update->state);
   sp_vault_record_free (update->record);
-  sp_image_set_free (update->image);
+  sp_vault_record_free (update->origin);
+  sp_update_image_free (update->image);
   if (update->left != NULL)
     g_string_free (update->left, TRUE);
 }
@@ -79,15 +115,17 @@ clear (SpUpdate *update)
 static gboolean
 settle (SpUpdate *update, GError **error)
 {
-  if (update->record->on_trial || update->record->restoring) {
-    gboolean ran;
+  gboolean ran;
 
-    if (!sp_vm_control_stop (update->options->folder, &ran, error) ||
-        !sp_vault_settle_held (update->fd, error))
-      return FALSE;
-    sp_vault_record_free (update->record);
-    update->record = sp_vault_record_read (update->fd, error);
-  }
+  if ((update->record->on_trial || update->record->restoring) &&
+      !sp_vm_control_stop (update->options->folder, &ran, error))
+    return FALSE;
+  if (!sp_vault_settle_held (update->fd, error))
+    return FALSE;
+  sp_vault_record_free (update->record);
+  update->record = sp_vault_record_read (update->fd, error);
+  if (update->record != NULL)
+    update->kind = &sp_update_kinds[sp_update_kind_of (update->record)];
   return update->record != NULL;
 }
 
@@ -105,13 +143,6 @@ begin (SpUpdate *update, GError **error)
     return FALSE;
   }
   update->record = sp_vault_record_read (update->fd, error);
-  if (update->record != NULL && update->record->base != NULL) {
-    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
-                         "the vault boots a disk of its own, made of a cloud image, which can't be "
-                         "exchanged for another: bring it up to date from within, with 'vm start "
-                         "--maintenance' and 'vm ssh'");
-    return FALSE;
-  }
   update->ran = sp_vm_control_runs (update->options->folder);
   return update->record != NULL && settle (update, error);
 }
@@ -130,7 +161,7 @@ on_report (const SpStepReport *report, gpointer data)
 {
   Run *run = data;
 
-  run->update.options->report (report, (guint) run->n_steps, run->update.options->data);
+  run->update.options->report (report, (guint) run->table->n_steps, run->update.options->data);
 }
 
 /* Where that leaves things. */
@@ -166,12 +197,11 @@ result_of (const SpUpdate *update)
   return result;
 }
 
+/* @tables: for each kind. */
 static SpUpdateResult *
-run_all (const SpUpdateOptions *options, const SpStep *steps, gsize n_steps, GError **error)
+run_all (const SpUpdateOptions *options, const Table *tables, GError **error)
 {
-  Run run = { .update = { .options = options, .fd = -1, .moving = -1, .running = -1 },
-              .steps = steps,
-              .n_steps = n_steps };
+  Run run = { .update = { .options = options, .fd = -1, .moving = -1, .running = -1 } };
   const SpStepWatch watch = { on_begin, on_report, &run };
   g_autoptr (GError) local = NULL;
   SpUpdateResult *result = NULL;
@@ -181,7 +211,8 @@ run_all (const SpUpdateOptions *options, const SpStep *steps, gsize n_steps, GEr
     clear (&run.update);
     return NULL;
   }
-  if (sp_steps_run (steps, n_steps, 1, &run.update, &watch, &undone, &local))
+  run.table = &tables[sp_update_kind_of (run.update.record)];
+  if (sp_steps_run (run.table->steps, run.table->n_steps, 1, &run.update, &watch, &undone, &local))
     result = result_of (&run.update);
   else
     propagate (&run, error, local, undone);
@@ -192,12 +223,11 @@ run_all (const SpUpdateOptions *options, const SpStep *steps, gsize n_steps, GEr
 SpUpdateResult *
 sp_update_run (const SpUpdateOptions *options, GError **error)
 {
-  return run_all (options, update_steps, G_N_ELEMENTS (update_steps), error);
+  return run_all (options, updates, error);
 }
 
 SpUpdateResult *
 sp_rollback_run (const SpUpdateOptions *options, gboolean data, GError **error)
 {
-  return data ? run_all (options, data_steps, G_N_ELEMENTS (data_steps), error)
-              : run_all (options, rollback_steps, G_N_ELEMENTS (rollback_steps), error);
+  return run_all (options, data ? rollback_data : rollback, error);
 }

@@ -12,12 +12,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/problem.h"
 #include "host/resident/anchor.h"
+#include "host/vm/room.h"
 #include "host/vm/vault-record.h"
 
 #define BEFORE "before"
@@ -25,9 +25,6 @@
 #define ANCHOR "anchor"
 #define MAX_ANCHOR 4096u
 #define STAT_BLOCK 512u
-/* What a copy leaves of the file system, as in a takeover. */
-#define RESERVE_SHARE 20u
-#define MAX_RESERVE (G_GUINT64_CONSTANT (256) << 20)
 
 static gboolean
 fail (GError **error, const char *what)
@@ -58,25 +55,6 @@ drop (int folder, const char *name)
 }
 
 /* ---- the data volume ------------------------------------------------------------------------------------ */
-
-static gboolean
-check_room (int out, guint64 needed, GError **error)
-{
-  struct statvfs st;
-  guint64 there, reserve;
-
-  if (fstatvfs (out, &st) != 0)
-    return TRUE;
-  there = (guint64) st.f_bavail * st.f_frsize;
-  reserve = MIN ((guint64) st.f_blocks * st.f_frsize / RESERVE_SHARE, MAX_RESERVE);
-  if (there >= needed + reserve)
-    return TRUE;
-  g_set_error (error, SP_PROBLEM, SP_PROBLEM_STORE,
-               "there is no room for a copy of the data volume, which takes %" G_GUINT64_FORMAT
-               " MB: free space, or do without a way back for the data with --no-copy",
-               needed / 1000000 + 1);
-  return FALSE;
-}
 
 static gboolean
 copy_range (int in, int out, off_t from, off_t to)
@@ -127,7 +105,8 @@ copy_volume (int in, int out, char **ret_message, GError **error)
     *ret_message = g_strdup ("data volume and anchor, sharing their blocks");
     return fsync (out) == 0 || fail (error, "flush the copy");
   }
-  if (!check_room (out, taken, error))
+  if (!sp_room_check (out, taken, "a copy of the data volume",
+                      ", or do without a way back for the data with --no-copy", error))
     return FALSE;
   if (ftruncate (out, st.st_size) != 0 || !copy_data (in, out, st.st_size) || fsync (out) != 0)
     return fail (error, "copy the data volume");

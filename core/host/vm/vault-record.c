@@ -94,6 +94,17 @@ sp_vault_record_restore (SpVaultRecord *record, const char *image)
   record->image = g_strdup (image);
 }
 
+void
+sp_vault_record_take_origin (SpVaultRecord *record, const SpVaultRecord *of)
+{
+  g_free (record->trust);
+  g_free (record->base);
+  g_free (record->bundle);
+  record->trust = g_strdup (of->trust);
+  record->base = g_strdup (of->base);
+  record->bundle = g_strdup (of->bundle);
+}
+
 /* ---- the file -------------------------------------------------------------------------------------------- */
 
 /* What most vaults have not. */

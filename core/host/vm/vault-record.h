@@ -30,6 +30,11 @@ typedef struct {
   gboolean restoring; /* the data of before are being put back */
 } SpVaultRecord;
 
+/* The words of `trust`. */
+#define SP_TRUST_EXACT "exact"
+#define SP_TRUST_REBUILT "rebuilt"
+#define SP_TRUST_AUDITED "audited"
+
 void sp_vault_record_free (SpVaultRecord *record);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpVaultRecord, sp_vault_record_free)
 
@@ -46,6 +51,8 @@ void sp_vault_record_keep (SpVaultRecord *record, const char *version);
 void sp_vault_record_go_back (SpVaultRecord *record);
 /* Boot @image, which may be the one of now, with the data of before. */
 void sp_vault_record_restore (SpVaultRecord *record, const char *image);
+/* How what it boots came to be trusted, and what that was made of, as @of has it. */
+void sp_vault_record_take_origin (SpVaultRecord *record, const SpVaultRecord *of);
 /* It has booted an image of @version. */
 void sp_vault_record_had (SpVaultRecord *record, const char *version);
 

@@ -41,6 +41,7 @@ typedef struct {
   GHashTable *on_disk;      /* what is on it */
   gboolean again;           /* it was started before */
   gboolean maintenance;
+  guint moves; /* to other ports for it */
   SpPluginProcess *plugin;
   guint acceleration;
   const char *state; /* for people: "stopped", "starting", "running", "stopping" */
@@ -60,6 +61,12 @@ acceleration_of (const Run *run)
   return run->acceleration < G_N_ELEMENTS (acceleration_words)
              ? acceleration_words[run->acceleration]
              : "unknown";
+}
+
+static SpPluginClient *
+client_of (const Run *run)
+{
+  return sp_plugin_process_client (run->plugin);
 }
 
 /* ---- the end ---------------------------------------------------------------------------------------- */
@@ -113,8 +120,7 @@ give_up (Run *run, const GError *why)
           : g_error_new_literal (SP_PROBLEM, SP_PROBLEM_UNREACHABLE, "the machine has ended");
   if (!sp_service_is_unlocked (run->service) && !sp_service_is_stopping (run->service))
     add_console (run);
-  sp_plugin_client_vm_destroy (sp_plugin_process_client (run->plugin), run->record->machine,
-                               on_destroyed, run);
+  sp_plugin_client_vm_destroy (client_of (run), run->record->machine, on_destroyed, run);
 }
 
 static void
@@ -138,8 +144,7 @@ stop (gpointer data)
   run->state = "stopping";
   g_clear_handle_id (&run->timer, g_source_remove);
   sp_service_shut_down (run->service);
-  sp_plugin_client_vm_stop (sp_plugin_process_client (run->plugin), run->record->machine, force,
-                            on_stopped, run);
+  sp_plugin_client_vm_stop (client_of (run), run->record->machine, force, on_stopped, run);
 }
 
 /* ---- the start -------------------------------------------------------------------------------------- */
@@ -213,12 +218,18 @@ on_inspected (const SpVmInfo *info, const GError *error, gpointer data)
   give_up (run, why);
 }
 
-/* After a step of the start.  FALSE: it failed, which is told, or a stop has come in between. */
+static void on_moved (const GError *error, gpointer data);
+
+/* After a step of the start.  FALSE: it failed, which is told, or is tried again; or a stop has come in between. */
 static gboolean
 goes_on (Run *run, const GError *error)
 {
   if (sp_service_is_stopping (run->service))
     return FALSE;
+  if (error != NULL && sp_maintenance_move (run->machine, &run->moves)) {
+    sp_plugin_client_vm_destroy (client_of (run), run->record->machine, on_moved, run);
+    return FALSE;
+  }
   if (error != NULL)
     ended (run, error);
   return error == NULL;
@@ -232,8 +243,7 @@ on_started (const GError *error, gpointer data)
   if (!goes_on (run, error))
     return;
   run->up = TRUE;
-  sp_plugin_client_vm_inspect (sp_plugin_process_client (run->plugin), run->record->machine,
-                               on_inspected, run);
+  sp_plugin_client_vm_inspect (client_of (run), run->record->machine, on_inspected, run);
 }
 
 static void
@@ -243,8 +253,22 @@ on_created (const GError *error, gpointer data)
 
   if (!goes_on (run, error))
     return;
-  sp_plugin_client_vm_start (sp_plugin_process_client (run->plugin), run->record->machine,
-                             on_started, run);
+  sp_plugin_client_vm_start (client_of (run), run->record->machine, on_started, run);
+}
+
+static void
+create (Run *run)
+{
+  sp_plugin_client_vm_create (client_of (run), sp_machine_spec (run->machine), on_created, run);
+}
+
+static void
+on_moved (const GError *error, gpointer data)
+{
+  Run *run = data;
+
+  if (goes_on (run, error))
+    create (run);
 }
 
 /* Of a cloud image nothing but its own disk is opened. */
@@ -276,8 +300,7 @@ start (gpointer data, GError **error)
   run->again = TRUE;
   run->state = "starting";
   run->console_mark = sp_last_line_mark (run->console);
-  sp_plugin_client_vm_create (sp_plugin_process_client (run->plugin),
-                              sp_machine_spec (run->machine), on_created, run);
+  create (run);
   return TRUE;
 }
 
@@ -302,8 +325,7 @@ on_changed (const char *id, gpointer data)
   Run *run = data;
 
   if (run->up)
-    sp_plugin_client_vm_inspect (sp_plugin_process_client (run->plugin), run->record->machine,
-                                 on_looked, run);
+    sp_plugin_client_vm_inspect (client_of (run), run->record->machine, on_looked, run);
 }
 
 /* The plugin host is gone, and the machine with it. */
@@ -311,7 +333,7 @@ static void
 on_plugin_changed (gpointer data)
 {
   Run *run = data;
-  const SpPluginClient *client = sp_plugin_process_client (run->plugin);
+  const SpPluginClient *client = client_of (run);
   SpPluginState state = sp_plugin_client_state (client);
   g_autoptr (GError) error = NULL;
 
@@ -341,8 +363,7 @@ describe (gpointer data)
     json_object_set_string_member (object, "ssh", sp_machine_ssh (run->machine));
   }
   json_object_set_int_member (object, "pid", getpid ());
-  json_array_add_object_element (plugins,
-                                 sp_plugin_client_to_json (sp_plugin_process_client (run->plugin)));
+  json_array_add_object_element (plugins, sp_plugin_client_to_json (client_of (run)));
   json_object_set_array_member (object, "plugins", plugins);
   return object;
 }
@@ -415,21 +436,6 @@ prepare_files (Run *run, GError **error)
 }
 
 static gboolean
-prepare_maintenance (Run *run, guint16 *ret_port, GError **error)
-{
-  if (!run->maintenance) {
-    (void) unlinkat (sp_service_folder (run->service), SP_VAULT_MAINTENANCE, 0);
-    return TRUE;
-  }
-  if (run->record->base != NULL)
-    return sp_maintenance_prepare (sp_service_folder (run->service), ret_port, error);
-  g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
-                       "the vault boots an appliance, which has no login: there is no maintenance "
-                       "but 'vm update'");
-  return FALSE;
-}
-
-static gboolean
 has_seed (const Run *run)
 {
   return run->record->base != NULL &&
@@ -450,7 +456,9 @@ prepare (Run *run, GError **error)
     return FALSE;
   }
   run->record = sp_vault_record_read (sp_service_folder (run->service), error);
-  if (run->record == NULL || !prepare_maintenance (run, &setup.ssh_port, error) ||
+  if (run->record == NULL ||
+      !sp_maintenance_prepare (sp_service_folder (run->service), run->record, run->maintenance,
+                               &setup.ssh_port, error) ||
       !prepare_files (run, error))
     return FALSE;
   setup.settings = run->settings;

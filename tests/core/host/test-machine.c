@@ -1,6 +1,7 @@
 /* test-machine.c - what an owned machine boots, and how plugins get into it: host/vm/machine.h,
  * host/appliance/plugin-disk.h, host/appliance/elf-closure.h */
 #include "host/vm/machine.h"
+#include "host/vm/maintenance.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -174,6 +175,31 @@ test_maintenance_is_a_disk_and_a_way_to_port_22 (void)
   g_assert_cmpstr (sp_machine_ssh (user), ==, "127.0.0.1:2222");
   g_assert_cmpuint (sp_machine_spec (bridge)->n_forwards, ==, 0);
   g_assert_cmpstr (sp_machine_ssh (bridge), ==, "10.0.0.5:22");
+}
+
+/* Where another program was quicker; nothing that is free is given up. */
+static void
+test_maintenance_moves_to_a_port_that_is_free (void)
+{
+  g_autoptr (GSocketListener) taken = g_socket_listener_new ();
+  const guint16 port = g_socket_listener_add_any_inet_port (taken, NULL, NULL);
+  const SpMachineSetup setup = { .maintenance = TRUE, .ssh_port = port };
+  g_autoptr (SpMachine) machine = cloud_machine ("", "", setup);
+  g_autoptr (SpMachine) none = cloud_machine ("", "", (SpMachineSetup){ 0 });
+  g_autofree char *ssh = NULL;
+  guint moves = 0;
+
+  g_assert_false (sp_maintenance_move (none, &moves));
+  g_assert_true (sp_maintenance_move (machine, &moves));
+  g_assert_cmpuint (moves, ==, 1);
+  g_assert_cmpuint (sp_machine_ssh_port (machine), !=, port);
+  g_assert_cmpuint (sp_machine_spec (machine)->forwards[1].port, ==, sp_machine_ssh_port (machine));
+  ssh = g_strdup_printf ("127.0.0.1:%u", sp_machine_ssh_port (machine));
+  g_assert_cmpstr (sp_machine_ssh (machine), ==, ssh);
+  g_assert_false (sp_maintenance_move (machine, &moves));
+  sp_machine_move_ssh (machine, port);
+  moves = 5;
+  g_assert_false (sp_maintenance_move (machine, &moves));
 }
 
 /* Emulation is no boundary, so a machine must not fall back to it by itself. */
@@ -452,6 +478,8 @@ main (int argc, char **argv)
                    test_only_the_first_boot_has_the_seed);
   g_test_add_func ("/machine/maintenance-is-a-disk-and-a-way-to-port-22",
                    test_maintenance_is_a_disk_and_a_way_to_port_22);
+  g_test_add_func ("/machine/maintenance-moves-to-a-port-that-is-free",
+                   test_maintenance_moves_to_a_port_that_is_free);
   g_test_add_func ("/plugin-disk/paths-are-those-of-the-guest", test_options_are_mapped);
   ADD_TEST ("/plugin-disk/a-store-has-no-path-of-its-own", test_store_has_no_path_of_its_own);
   ADD_TEST ("/plugin-disk/only-small-files-are-carried", test_only_small_files_are_carried);
