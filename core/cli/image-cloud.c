@@ -7,11 +7,18 @@
 #include "host/cloud/catalog.h"
 
 static const SpColumn fields[] = {
-  { "image", "image", SP_COLUMN_TEXT },    { "kind", "kind", SP_COLUMN_TEXT },
-  { "dir", "dir", SP_COLUMN_TEXT },        { "version", "version", SP_COLUMN_TEXT },
-  { "base", "base", SP_COLUMN_TEXT },      { "from", "url", SP_COLUMN_TEXT },
-  { "SHA-256", "sha256", SP_COLUMN_TEXT }, { "SHA-512", "sha512", SP_COLUMN_TEXT },
-  { "bundle", "bundle", SP_COLUMN_TEXT },  { "size", "size", SP_COLUMN_TEXT },
+  { "image", "image", SP_COLUMN_TEXT },
+  { "kind", "kind", SP_COLUMN_TEXT },
+  { "dir", "dir", SP_COLUMN_TEXT },
+  { "version", "version", SP_COLUMN_TEXT },
+  { "base", "base", SP_COLUMN_TEXT },
+  { "from", "url", SP_COLUMN_TEXT },
+  { "SHA-256", "sha256", SP_COLUMN_TEXT },
+  { "SHA-512", "sha512", SP_COLUMN_TEXT },
+  { "runtime", "runtime", SP_COLUMN_TEXT },
+  { "bundle", "bundle", SP_COLUMN_TEXT },
+  { "container", "container", SP_COLUMN_TEXT },
+  { "size", "size", SP_COLUMN_TEXT },
 };
 
 void
@@ -32,8 +39,12 @@ sp_cli_print_cloud (const SpCli *cli, const SpCloudImage *image)
     json_object_set_string_member (object, "url", image->url);
   json_object_set_string_member (object, "sha256", image->base.sha256);
   json_object_set_string_member (object, "sha512", image->sha512);
+  json_object_set_string_member (object, "runtime", sp_cloud_runtime_names[image->runtime]);
   json_object_set_string_member (object, "bundle", bundle);
-  json_object_set_int_member (object, "size", (gint64) (image->base.size + image->bundle.size));
+  if (image->container.sha256 != NULL)
+    json_object_set_string_member (object, "container", image->container.sha256);
+  json_object_set_int_member (
+      object, "size", (gint64) (image->base.size + image->bundle.size + image->container.size));
   sp_print_fields (cli, node, fields, G_N_ELEMENTS (fields));
 }
 
@@ -70,7 +81,9 @@ sp_cli_image_build_cloud (SpCli *cli, GError **error)
   SpCloudParts parts = { .bundle = NULL, .templates = sp_cli_get (cli, "templates") };
   g_autoptr (SpCloudImage) image = NULL;
 
-  if (base == NULL || !sp_cloud_base_get (base, on_progress, NULL, error))
+  if (base == NULL ||
+      !sp_cloud_runtime_parse (sp_cli_get (cli, "runtime"), &parts.runtime, error) ||
+      !sp_cloud_base_get (base, on_progress, NULL, error))
     return 1;
   sp_cloud_base_parts (base, &parts);
   image = output ? sp_cloud_image_make (&parts, output, error) : build_here (&parts, error);

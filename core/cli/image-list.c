@@ -48,6 +48,15 @@ set_words (JsonObject *object, const char *kind, const char *version, const char
   json_object_set_string_member (object, "release", made_of);
 }
 
+static void
+set_cloud (JsonObject *object, const SpCloudImage *image)
+{
+  gboolean contained = image->runtime == SP_CLOUD_IN_CONTAINER;
+  g_autofree char *made_of = g_strconcat (image->name, contained ? ", with a container" : "", NULL);
+
+  set_words (object, "cloud", image->version, made_of);
+}
+
 /* Hashed whole, as before each use. */
 static void
 describe (JsonObject *object, const char *state, const char *id, GError **error)
@@ -64,7 +73,7 @@ describe (JsonObject *object, const char *state, const char *id, GError **error)
   else
     set = sp_image_set_find (state, id, error);
   if (cloud != NULL)
-    set_words (object, "cloud", cloud->version, cloud->name);
+    set_cloud (object, cloud);
   else if (set != NULL)
     set_words (object, "appliance", set->version, set->made_of);
 }

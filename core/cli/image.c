@@ -94,9 +94,10 @@ check_choice (const SpCli *cli, GError **error)
   gboolean cloud = sp_cli_has (cli, "cloud");
   gboolean appliance = sp_cli_has (cli, "kernel") || (sp_cli_has (cli, "output") && !cloud);
 
-  if (!cloud && (sp_cli_has (cli, "sha512") || sp_cli_has (cli, "templates"))) {
+  if (!cloud && (sp_cli_has (cli, "sha512") || sp_cli_has (cli, "templates") ||
+                 sp_cli_has (cli, "runtime"))) {
     g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_USAGE,
-                         "--sha512 and --templates are of a cloud image (--cloud)");
+                         "--sha512, --templates and --runtime are of a cloud image (--cloud)");
     return FALSE;
   }
   if (sp_cli_has (cli, "bundle") + sp_cli_has (cli, "oci") + cloud + appliance <= 1)

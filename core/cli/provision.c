@@ -53,6 +53,7 @@ sp_cli_provision (SpCli *cli, GError **error)
     .image = sp_cli_get (cli, "image"),
     .sha512 = sp_cli_get (cli, "sha512"),
     .templates = sp_cli_get (cli, "templates"),
+    .runtime = sp_cli_get (cli, "runtime"),
     .vm = sp_cli_get (cli, "vm"),
     .plugin_dir = sp_cli_get (cli, "plugin-dir"),
     .memory = sp_cli_get (cli, "memory"),

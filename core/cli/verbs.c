@@ -76,9 +76,10 @@ static const SpCliOption provision_options[] = {
   { "sha512", "HEX", FALSE, "the checksum that such a file must have; an address needs one" },
   { "templates", "DIR", FALSE,
     "user-data, meta-data, network-config in the place of the built-in" },
+  { "runtime", "service|container", FALSE, "what the daemon of a cloud image runs as; service" },
   { "port", "N", FALSE, "where the vault listens on this machine; 3737" },
   { "ssh-port", "N", FALSE, "where a cloud image's SSH listens on this machine, for setting up" },
-  { "memory", "SIZE", FALSE, "of the machine; 128M, of a cloud image 256M" },
+  { "memory", "SIZE", FALSE, "of the machine; 128M, of a cloud image 256M, with a container 512M" },
   { "disk", "SIZE", FALSE, "of its disk; 256M, of a cloud image 10G" },
   { "vm", "PLUGIN", FALSE, "the vm plugin that runs it" },
   { "boot-timeout", "TIME", FALSE, "how long it may take until the vault answers; 4m, or 15m" },
@@ -127,6 +128,7 @@ static const SpCliOption build_options[] = {
   { "sha512", "HEX", FALSE, "the checksum that it must have; an address needs one" },
   { "templates", "DIR", FALSE,
     "user-data, meta-data, network-config in the place of the built-in" },
+  { "runtime", "service|container", FALSE, "what its daemon runs as; service" },
 };
 static const SpCliOption export_options[] = {
   { "image", "ID|DIR", FALSE, "which image; the newest of this host where it is not given" },
@@ -154,8 +156,8 @@ const SpCliVerb sp_cli_verbs[] = {
     .max_args = 1,
     .run = sp_cli_local },
   { .name = "image build",
-    .args = "[--output DIR] [--kernel FILE | --cloud WHAT [--sha512 HEX] [--templates DIR]] | "
-            "--bundle DIR | --oci FILE",
+    .args = "[--output DIR] [--kernel FILE | --cloud WHAT [--sha512 HEX] [--templates DIR] "
+            "[--runtime RUNTIME]] | --bundle DIR | --oci FILE",
     .help = "build an image that vault VMs boot, a bundle or an OCI image",
     SP_CLI_OPTIONS (build_options),
     .run = sp_cli_image_build },

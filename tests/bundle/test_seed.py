@@ -18,10 +18,14 @@ umount () { [ "$*" = /run/seed ] && rm /run/seed/bundle.tar; }
 """
 
 
+def command(name):
+    """The command of that template, as cloud-init would find it there."""
+    text = template(name)
+    return textwrap.dedent(text[text.index("    - |\n") + len("    - |\n"):])
+
+
 def script():
-    """The command of the user-data, as cloud-init would find it there."""
-    text = template("user-data")
-    return CD + textwrap.dedent(text[text.index("    - |\n") + len("    - |\n"):])
+    return CD + command("user-data")
 
 
 class Seed(unittest.TestCase):
@@ -72,6 +76,30 @@ class Seed(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0, done)
         self.assertIn(b"damaged", done.stderr)
         self.assertFalse(os.path.exists(self.machine.at(PLACE)))
+
+
+class Engine(unittest.TestCase):
+    """What a machine with a container does before: the engine is fetched only where there is none."""
+
+    def setUp(self):
+        self.machine = Root()
+        self.addCleanup(self.machine.close)
+
+    def fetched(self, *programs):
+        for name in programs:
+            self.machine.write("bin/" + name, f'#!/bin/sh\necho "{name} $*" >>/run/log\n', 0o755)
+        done = self.machine.run("/bin/sh", "-c", command("user-data.engine"))
+        self.assertEqual(done.returncode, 0, done)
+        return read(self.machine.at("run/log")).decode().splitlines() if os.path.exists(self.machine.at("run/log")) else []
+
+    def test_of_debian(self):
+        self.assertEqual(self.fetched("apt-get", "apk"), ["apt-get update", "apt-get install --yes --no-install-recommends podman crun"])
+
+    def test_of_alpine(self):
+        self.assertEqual(self.fetched("apk"), ["apk add podman"])
+
+    def test_nothing_is_fetched_where_it_is_there(self):
+        self.assertEqual(self.fetched("podman", "apt-get", "apk"), [])
 
 
 if __name__ == "__main__":

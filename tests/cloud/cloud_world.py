@@ -21,7 +21,9 @@ from lib.wait import SLOW  # noqa: E402, from tests/api by vmlib.paths
 
 # The base takes a minute to make, and is the same for every build folder.
 BASES = os.environ.get("SECRET_PROXY_TEST_CLOUD") or "/var/tmp/sp-cloud-images"
-FOLDER = os.path.join(BUILD, "cloud-image")
+# For each runtime what makes its base, and where its image is kept.
+RUNTIMES = {"service": ("build-debian", os.path.join(BUILD, "cloud-image")),
+            "container": ("build-podman", os.path.join(BUILD, "cloud-image-container"))}
 SEED = os.path.join(TREE, "core", "host", "cloud", "templates")
 # Among QEMU's arguments, which libvirt writes as JSON.
 PLUGIN_DISK = re.compile('serial(=|":")plugins')
@@ -37,39 +39,42 @@ def _fingerprint(base):
     return found.hexdigest()
 
 
-def cloud_image(say=lambda text: None):
+def cloud_image(say=lambda text: None, runtime="service"):
     """The folder of a cloud image that fits the programs: built once, and again when something in it has changed."""
-    with open(FOLDER + ".lock", "w", encoding="ascii") as lock:
+    maker, folder = RUNTIMES[runtime]
+    with open(folder + ".lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         say("making a Debian image of this machine's packages, where it is not there yet")
-        built = subprocess.run([os.path.join(HERE, "build-debian"), BASES], check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        built = subprocess.run([os.path.join(HERE, maker), BASES], check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
         base = built.stdout.decode().strip()
-        mark, wanted = FOLDER + ".made-of", _fingerprint(base)
-        if os.path.exists(mark) and os.path.isdir(FOLDER):
+        mark, wanted = folder + ".made-of", _fingerprint(base)
+        if os.path.exists(mark) and os.path.isdir(folder):
             with open(mark, encoding="ascii") as file:
                 if file.read() == wanted:
-                    return FOLDER
+                    return folder
         say("building the cloud image: that, with the bundle")
-        shutil.rmtree(FOLDER, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         with open(base, "rb") as file:
             sum_ = hashlib.file_digest(file, "sha512").hexdigest()
-        subprocess.run([os.path.join(BIN, "secret-proxy"), "image", "build", "--cloud", base, "--sha512", sum_, "--output", FOLDER],
+        subprocess.run([os.path.join(BIN, "secret-proxy"), "image", "build", "--cloud", base, "--sha512", sum_, "--runtime", runtime, "--output", folder],
                        check=True, capture_output=True, stdin=subprocess.DEVNULL)
         with open(mark, "w", encoding="ascii") as file:
             file.write(wanted)
-    return FOLDER
+    return folder
 
 
 class CloudWorld(World):
     """With trust = rebuilt. The agent may log in to its own machine, as a cloud image is set up."""
 
+    RUNTIME, MEMORY = "service", "256M"
+
     def __init__(self, vault="trust = rebuilt\n", **more):
         self.ssh_port = free_port()
-        super().__init__(memory="256M", vault=vault, **more)
+        super().__init__(memory=self.MEMORY, vault=vault, **more)
 
-    @staticmethod
-    def make_image(say):
-        return cloud_image(say)
+    @classmethod
+    def make_image(cls, say):
+        return cloud_image(say, cls.RUNTIME)
 
     def which_image(self):
         return ["--image", self.image_folder]
@@ -111,3 +116,12 @@ class CloudWorld(World):
 
     def statement(self):
         return json.loads(self.must("--json", "--vault", self.vault + "/", "ownership", "show").json["statement"])
+
+
+class ContainerWorld(CloudWorld):
+    """The same where the daemon runs in a container of the machine's."""
+
+    RUNTIME, MEMORY = "container", "512M"
+
+    def provision_words(self, *more, port=None):
+        return super().provision_words("--runtime", self.RUNTIME, *more, port=port)

@@ -1,6 +1,6 @@
 """The demo with a cloud image: an agent sets up a Debian with cloud-init, the host makes one of its own of it.
 
-Run by ./demo --image debian as root. A distribution boots four times, emulated where there is no KVM, so it takes
+Run by ./demo --image debian as root; with --runtime container the daemon is in a container of these machines. A distribution boots four times, emulated where there is no KVM, so it takes
 some minutes. What must stay true: as in vm.py.
 """
 import os
@@ -11,22 +11,23 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "vm"), os.path.join(HERE, "..", "
 
 from show import check  # noqa: E402
 from vm import DIAL, Demo, main  # noqa: E402
-from cloud_world import CloudWorld  # noqa: E402
+from cloud_world import CloudWorld, ContainerWorld  # noqa: E402
 
 PATIENCE = 900
 PLANTED = "/etc/planted-by-the-agent"
 
 
 class DebianDemo(Demo):
+    WORLD = CloudWorld
     AGENT = "an ordinary user of this machine, no root; it makes a Debian with cloud-init, which takes a minute or two to boot"
 
     def __init__(self, lines, arguments):
         super().__init__(lines, arguments)
         self.channel.patience = PATIENCE
 
-    @staticmethod
-    def make_world(**more):
-        return CloudWorld(**more)
+    @classmethod
+    def make_world(cls, **more):
+        return cls.WORLD(**more)
 
     def provision(self):
         super().provision()
@@ -74,5 +75,15 @@ class DebianDemo(Demo):
         self.maintain()
 
 
+class ContainerDemo(DebianDemo):
+    WORLD = ContainerWorld
+    AGENT = DebianDemo.AGENT + ", with the daemon in a container of it"
+
+    def prove(self):
+        super().prove()
+        measured = self.world.statement()["measurement"]["container"]
+        self.lines.step("host", f"measured at each start: the disk of the container, {measured[:16]}…")
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], DebianDemo))
+    sys.exit(main(sys.argv[1:], ContainerDemo if "--runtime" in sys.argv else DebianDemo))

@@ -125,6 +125,16 @@ run_recipe (const char *to, const char *work, GError **error)
          sp_tool_run (argv, "secret-proxy", error);
 }
 
+static gboolean
+run_service_recipe (const char *to, GError **error)
+{
+  g_autofree char *recipe = part (RECIPE, error);
+  const char *const argv[] = { recipe, "--container", "yes", "--output", to, NULL };
+
+  return recipe != NULL && sp_tool_run (argv, "secret-proxy", error);
+}
+
+/* @work NULL: without the programs. */
 static SpBundle *
 build_in (const char *to, const char *work, GError **error)
 {
@@ -137,7 +147,8 @@ build_in (const char *to, const char *work, GError **error)
                  "cannot make %s: %s; name a folder that is not there yet", to, g_strerror (errno));
     return NULL;
   }
-  if (!run_recipe (to, work, error) || !sp_image_hash (manifest, &bundle->id, &size, error)) {
+  if (!(work ? run_recipe (to, work, error) : run_service_recipe (to, error)) ||
+      !sp_image_hash (manifest, &bundle->id, &size, error)) {
     g_prefix_error (error, "cannot build the bundle: ");
     return NULL;
   }
@@ -164,6 +175,14 @@ sp_bundle_build (const char *to, GError **error)
   if (work != NULL)
     remove_tree (work);
   return bundle;
+}
+
+SpBundle *
+sp_bundle_build_service (const char *to, GError **error)
+{
+  g_autofree char *path = g_canonicalize_filename (to, NULL);
+
+  return build_in (path, NULL, error);
 }
 
 /* ---- the OCI image ------------------------------------------------------------------------------------- */

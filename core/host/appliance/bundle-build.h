@@ -19,5 +19,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpBundle, sp_bundle_free)
 
 /* Into the new folder @to.  Blocks. */
 SpBundle *sp_bundle_build (const char *to, GError **error);
+/* Into the new folder @to: what a machine needs that has the programs in a container.  The same in every
+ * release that does not change it.  Blocks. */
+SpBundle *sp_bundle_build_service (const char *to, GError **error);
 /* Into the new file @to: an image layout in a tar.  Blocks. */
 SpBundle *sp_bundle_build_oci (const char *to, GError **error);

@@ -27,6 +27,7 @@ typedef struct {
   const char *word; /* "kind" in the manifest */
   const char *how;  /* to get one */
   const char *const *files;
+  const char *more, *member; /* a file that some have: where the manifest has that member */
 } Kind;
 
 static const char *const appliance_files[] = { "kernel", "initrd", "root", SP_MANIFEST, NULL };
@@ -34,8 +35,9 @@ static const char *const cloud_files[] = { "base.qcow2",     "bundle.tar", "user
                                            "network-config", SP_MANIFEST,  NULL };
 
 static const Kind kinds[SP_N_IMAGE_KINDS] = {
-  [SP_IMAGE_APPLIANCE] = { NULL, "secret-proxy image build", appliance_files },
-  [SP_IMAGE_CLOUD] = { "cloud", "secret-proxy image build --cloud", cloud_files },
+  [SP_IMAGE_APPLIANCE] = { NULL, "secret-proxy image build", appliance_files, NULL, NULL },
+  [SP_IMAGE_CLOUD] = { "cloud", "secret-proxy image build --cloud", cloud_files, "container.tar",
+                       "container" },
 };
 
 void
@@ -129,22 +131,39 @@ sp_image_manifest_read (const char *dir, gsize *ret_length, char **ret_id, GErro
   return g_steal_pointer (&text);
 }
 
-gboolean
-sp_image_folder_kind (const char *dir, SpImageKind *ret_kind, GError **error)
+JsonObject *
+sp_image_folder_look (const char *dir, char **ret_id, GError **error)
 {
   gsize length = 0;
   g_autofree char *id = NULL;
   g_autofree char *text = sp_image_manifest_read (dir, &length, &id, error);
   g_autoptr (GError) local = NULL;
   g_autoptr (JsonNode) node = text ? sp_json_parse (text, length, 0, &local) : NULL;
-  const char *word = NULL;
 
   if (text == NULL)
+    return NULL;
+  if (node != NULL && JSON_NODE_HOLDS_OBJECT (node)) {
+    if (ret_id != NULL)
+      *ret_id = g_steal_pointer (&id);
+    return json_node_dup_object (node);
+  }
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "the image in %s: its manifest: %s", dir,
+               local ? local->message : "it is no object");
+  return NULL;
+}
+
+gboolean
+sp_image_folder_kind (const char *dir, SpImageKind *ret_kind, GError **error)
+{
+  g_autoptr (JsonObject) manifest = sp_image_folder_look (dir, NULL, error);
+  g_autoptr (GError) local = NULL;
+  const char *word = NULL;
+
+  if (manifest == NULL)
     return FALSE;
-  if (node == NULL || !JSON_NODE_HOLDS_OBJECT (node) ||
-      !sp_json_get_string (json_node_get_object (node), "kind", &word, &local)) {
+  if (!sp_json_get_string (manifest, "kind", &word, &local)) {
     g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY, "the image in %s: its manifest: %s", dir,
-                 local ? local->message : "it is no object");
+                 local->message);
     return FALSE;
   }
   for (guint i = 0; i < SP_N_IMAGE_KINDS; i++)
@@ -158,7 +177,7 @@ sp_image_folder_kind (const char *dir, SpImageKind *ret_kind, GError **error)
 gboolean
 sp_image_kind_has (SpImageKind kind, const char *name)
 {
-  return g_strv_contains (kinds[kind].files, name);
+  return g_strv_contains (kinds[kind].files, name) || g_strcmp0 (kinds[kind].more, name) == 0;
 }
 
 /* ---- finding ------------------------------------------------------------------------------------------- */
@@ -290,11 +309,22 @@ copy_one (const char *from_dir, const char *to_dir, const char *name, GError **e
 }
 
 static gboolean
+has_more (const char *dir, SpImageKind kind)
+{
+  const char *member = kinds[kind].member;
+  g_autoptr (JsonObject) manifest = member ? sp_image_folder_look (dir, NULL, NULL) : NULL;
+
+  return manifest != NULL && json_object_has_member (manifest, member);
+}
+
+static gboolean
 copy_all (const char *from, SpImageKind kind, const char *to, GError **error)
 {
   for (const char *const *name = kinds[kind].files; *name != NULL; name++)
     if (!copy_one (from, to, *name, error))
       return FALSE;
+  if (has_more (from, kind) && !copy_one (from, to, kinds[kind].more, error))
+    return FALSE;
   return flush_folder (to, error);
 }
 
@@ -307,15 +337,23 @@ make_folder (const char *path, GError **error)
   return FALSE;
 }
 
+static void
+discard_one (const char *dir, const char *name)
+{
+  g_autofree char *path = g_build_filename (dir, name, NULL);
+
+  (void) g_unlink (path);
+}
+
 void
 sp_image_set_discard (const char *dir)
 {
-  for (guint i = 0; i < SP_N_IMAGE_KINDS; i++)
-    for (const char *const *name = kinds[i].files; *name != NULL; name++) {
-      g_autofree char *path = g_build_filename (dir, *name, NULL);
-
-      (void) g_unlink (path);
-    }
+  for (guint i = 0; i < SP_N_IMAGE_KINDS; i++) {
+    for (const char *const *name = kinds[i].files; *name != NULL; name++)
+      discard_one (dir, *name);
+    if (kinds[i].more != NULL)
+      discard_one (dir, kinds[i].more);
+  }
   (void) g_rmdir (dir);
 }
 

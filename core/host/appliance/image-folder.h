@@ -25,6 +25,8 @@ void sp_image_part_clear (SpImagePart *part);
 /* The manifest of the image in @dir as it is there, at most 64 KiB.  SP_PROBLEM_NOT_FOUND says how to get an
  * image. */
 char *sp_image_manifest_read (const char *dir, gsize *ret_length, char **ret_id, GError **error);
+/* The object in it, as it is there: nothing is checked.  @ret_id: of the same bytes; NULL: not wanted. */
+JsonObject *sp_image_folder_look (const char *dir, char **ret_id, GError **error);
 /* Read only as far as is needed to tell: nothing is checked. */
 gboolean sp_image_folder_kind (const char *dir, SpImageKind *ret_kind, GError **error);
 

@@ -1,7 +1,7 @@
 /* rules.c - rules.h: the table
  *
- * Made of what a first boot of Debian with cloud-init leaves behind.  What matters for the next boot before the
- * host's own seed is read must not stand here: units, rules of udev, PAM, libraries, the boot loader.
+ * Made of what a first boot of Debian with cloud-init leaves behind, and Podman.  What matters for the next boot
+ * before the host's own seed is read must not stand here: units, rules of udev, PAM, libraries, the boot loader.
  */
 #include "host/audit/rules.h"
 
@@ -17,6 +17,8 @@ static const SpAuditRule rules[] = {
   { SP_AUDIT_CLEARED, "/tmp", NULL, FALSE },
   { SP_AUDIT_CLEARED, "/var/cache", NULL, FALSE },
   { SP_AUDIT_CLEARED, "/var/lib/cloud", NULL, TRUE },
+  { SP_AUDIT_CLEARED, "/var/lib/cni", NULL, FALSE },
+  { SP_AUDIT_CLEARED, "/var/lib/containers", NULL, FALSE },
   { SP_AUDIT_CLEARED, "/var/lib/dhcp", NULL, FALSE },
   { SP_AUDIT_CLEARED, "/var/lib/secret-proxyd", NULL, FALSE },
   { SP_AUDIT_CLEARED, "/var/lib/systemd/linger", NULL, FALSE },
@@ -27,6 +29,7 @@ static const SpAuditRule rules[] = {
   { SP_AUDIT_CLEARED, "/var/tmp", NULL, FALSE },
 
   { SP_AUDIT_REMOVED, "/etc/cloud/cloud-init.disabled", NULL, FALSE },
+  { SP_AUDIT_REMOVED, "/etc/cni/net.d/cni.lock", NULL, FALSE },
   { SP_AUDIT_REMOVED, "/etc/group-", NULL, FALSE },
   { SP_AUDIT_REMOVED, "/etc/gshadow-", NULL, FALSE },
   { SP_AUDIT_REMOVED, "/etc/netplan/50-cloud-init.yaml", NULL, FALSE },

@@ -19,6 +19,25 @@ const char *const sp_cloud_template_names[SP_CLOUD_N_TEMPLATES] = {
   [SP_CLOUD_USER_DATA] = "user-data",
 };
 
+const char *const sp_cloud_runtime_names[SP_CLOUD_N_RUNTIMES] = {
+  [SP_CLOUD_SERVICE] = "service",
+  [SP_CLOUD_IN_CONTAINER] = "container",
+};
+
+gboolean
+sp_cloud_runtime_parse (const char *name, SpCloudRuntime *ret_runtime, GError **error)
+{
+  *ret_runtime = SP_CLOUD_SERVICE;
+  for (guint i = 0; i < SP_CLOUD_N_RUNTIMES; i++)
+    if (name == NULL || g_str_equal (name, sp_cloud_runtime_names[i])) {
+      *ret_runtime = i;
+      return TRUE;
+    }
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_USAGE,
+               "there is no runtime '%s': choose service or container", name);
+  return FALSE;
+}
+
 void
 sp_cloud_image_free (SpCloudImage *image)
 {
@@ -26,6 +45,7 @@ sp_cloud_image_free (SpCloudImage *image)
     return;
   sp_image_part_clear (&image->base);
   sp_image_part_clear (&image->bundle);
+  sp_image_part_clear (&image->container);
   for (guint i = 0; i < SP_CLOUD_N_TEMPLATES; i++)
     sp_image_part_clear (&image->templates[i]);
   g_free (image->dir);
@@ -79,6 +99,22 @@ take_words (SpCloudImage *image, JsonObject *manifest, GError **error)
   return TRUE;
 }
 
+/* Images of the first runtime do not say which they have, as there was no other once. */
+static gboolean
+take_runtime (SpCloudRuntime *ret_runtime, JsonObject *manifest, GError **error)
+{
+  const char *name = NULL;
+
+  if (json_object_has_member (manifest, "runtime") &&
+      !sp_json_get_string (manifest, "runtime", &name, error))
+    return FALSE;
+  if (!sp_cloud_runtime_parse (name, ret_runtime, NULL))
+    return sp_image_damaged (error, SP_MANIFEST, "has a runtime that this release does not know");
+  if ((*ret_runtime == SP_CLOUD_IN_CONTAINER) == json_object_has_member (manifest, "container"))
+    return TRUE;
+  return sp_image_damaged (error, SP_MANIFEST, "does not fit its runtime");
+}
+
 static gboolean
 check_parts (SpCloudImage *image, JsonObject *manifest, GError **error)
 {
@@ -88,6 +124,10 @@ check_parts (SpCloudImage *image, JsonObject *manifest, GError **error)
     if (!sp_image_part_check (&image->templates[i], image->dir, sp_cloud_template_names[i],
                               child_of (templates, sp_cloud_template_names[i]), error))
       return FALSE;
+  if (image->runtime == SP_CLOUD_IN_CONTAINER &&
+      !sp_image_part_check (&image->container, image->dir, SP_CLOUD_CONTAINER,
+                            child_of (manifest, "container"), error))
+    return FALSE;
   return sp_image_part_check (&image->bundle, image->dir, SP_CLOUD_BUNDLE,
                               child_of (manifest, "bundle"), error) &&
          sp_image_part_check (&image->base, image->dir, SP_CLOUD_BASE, child_of (manifest, "base"),
@@ -97,8 +137,8 @@ check_parts (SpCloudImage *image, JsonObject *manifest, GError **error)
 static gboolean
 read_manifest (SpCloudImage *image, const char *text, gsize length, GError **error)
 {
-  static const char *const allowed[] = { "base",      "bundle",  "format", "kind",
-                                         "templates", "version", NULL };
+  static const char *const allowed[] = { "base",    "bundle",    "container", "format", "kind",
+                                         "runtime", "templates", "version",   NULL };
   g_autoptr (JsonObject) manifest = sp_json_parse_object (text, length, allowed, error);
   gint64 format = 0;
 
@@ -106,7 +146,8 @@ read_manifest (SpCloudImage *image, const char *text, gsize length, GError **err
     return FALSE;
   if (format != FORMAT)
     return sp_image_damaged (error, SP_MANIFEST, "is of another release");
-  return take_words (image, manifest, error) && check_parts (image, manifest, error);
+  return take_words (image, manifest, error) && take_runtime (&image->runtime, manifest, error) &&
+         check_parts (image, manifest, error);
 }
 
 static gboolean
@@ -154,17 +195,47 @@ sp_cloud_image_find (const char *state, const char *id, GError **error)
   return NULL;
 }
 
+gboolean
+sp_cloud_image_runtime (const char *dir, SpCloudRuntime *ret_runtime, GError **error)
+{
+  g_autoptr (JsonObject) manifest = sp_image_folder_look (dir, NULL, error);
+
+  return manifest != NULL && take_runtime (ret_runtime, manifest, error);
+}
+
+/* The id stands for the manifest, and that for the archive. */
+static gboolean
+check_container (const char *dir, const char *id, SpImagePart *container, GError **error)
+{
+  g_autofree char *found = NULL;
+  g_autoptr (JsonObject) manifest = sp_image_folder_look (dir, &found, error);
+  JsonObject *object = child_of (manifest, "container");
+
+  if (manifest == NULL)
+    return FALSE;
+  if (!g_str_equal (found, id))
+    return sp_image_damaged (error, dir, "is another image than its name says");
+  if (object != NULL)
+    return sp_image_part_check (container, dir, SP_CLOUD_CONTAINER, object, error);
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT, "image %.12s… has no container", id);
+  return FALSE;
+}
+
+gboolean
+sp_cloud_image_container (const char *state, const char *id, SpImagePart *ret_container,
+                          GError **error)
+{
+  g_autofree char *dir = sp_image_folder_find (state, id, SP_IMAGE_CLOUD, error);
+
+  return dir != NULL && check_container (dir, id, ret_container, error);
+}
+
 /* The name of the base, as the manifest in @dir has it; nothing is checked.  NULL: it is no cloud image. */
 static char *
 name_in (const char *dir)
 {
-  gsize length = 0;
-  g_autofree char *id = NULL;
-  g_autofree char *text = sp_image_manifest_read (dir, &length, &id, NULL);
-  g_autoptr (JsonNode) node = text ? sp_json_parse (text, length, 0, NULL) : NULL;
-  JsonObject *base = node != NULL && JSON_NODE_HOLDS_OBJECT (node)
-                         ? child_of (json_node_get_object (node), "base")
-                         : NULL;
+  g_autoptr (JsonObject) manifest = sp_image_folder_look (dir, NULL, NULL);
+  JsonObject *base = child_of (manifest, "base");
   const char *name = NULL;
 
   if (base != NULL)

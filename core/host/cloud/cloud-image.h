@@ -10,6 +10,10 @@
  * "url" is null where it came from a file.  The id is the SHA-256 of the manifest, so it stands for every
  * byte that the first boot of such a machine is made of.  It is kept, found, exported and removed as an
  * appliance is (appliance/image-folder.h).
+ *
+ * With the runtime `container` the programs are in an OCI image: the folder has `container.tar` too, the manifest
+ * "runtime":"container" and "container":{"sha256","size"}, and the bundle is the service alone.  The archive is
+ * a disk of the machine's, at its first boot and at all others, and never copied into it.
  */
 #pragma once
 
@@ -17,6 +21,15 @@
 
 #define SP_CLOUD_BASE "base.qcow2"
 #define SP_CLOUD_BUNDLE "bundle.tar"
+#define SP_CLOUD_CONTAINER "container.tar"
+/* The serial number of that disk. */
+#define SP_CLOUD_CONTAINER_SERIAL "container"
+
+/* What the daemon runs as. */
+typedef enum { SP_CLOUD_SERVICE, SP_CLOUD_IN_CONTAINER, SP_CLOUD_N_RUNTIMES } SpCloudRuntime;
+extern const char *const sp_cloud_runtime_names[SP_CLOUD_N_RUNTIMES];
+/* @name NULL: the first.  SP_PROBLEM_USAGE says which there are. */
+gboolean sp_cloud_runtime_parse (const char *name, SpCloudRuntime *ret_runtime, GError **error);
 
 typedef enum {
   SP_CLOUD_META_DATA,
@@ -33,7 +46,9 @@ typedef struct {
   char *name, *url; /* of the base; url NULL: a file */
   char *sha512;     /* of the base, hex */
   char *bundle_id;  /* hex: of the bundle's manifest */
+  SpCloudRuntime runtime;
   SpImagePart base, bundle;
+  SpImagePart container; /* all 0, where it is not the runtime */
   SpImagePart templates[SP_CLOUD_N_TEMPLATES];
 } SpCloudImage;
 
@@ -43,17 +58,25 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SpCloudImage, sp_cloud_image_free)
 /* As those of SpImageSet: every byte is hashed and compared. */
 SpCloudImage *sp_cloud_image_open (const char *dir, GError **error);
 SpCloudImage *sp_cloud_image_find (const char *state, const char *id, GError **error);
+/* As its manifest says; nothing else is read or checked. */
+gboolean sp_cloud_image_runtime (const char *dir, SpCloudRuntime *ret_runtime, GError **error);
+/* The archive of the image @id below @state; its manifest and the archive are hashed, and nothing else of it.
+ * SP_PROBLEM_INTEGRITY: either is another; SP_PROBLEM_CONFLICT: it has none. */
+gboolean sp_cloud_image_container (const char *state, const char *id, SpImagePart *ret_container,
+                                   GError **error);
 /* The id of the newest one below @state whose base has the name @name ("debian"); NULL: none has. */
 char *sp_cloud_image_named (const char *state, const char *name);
 SpCloudImage *sp_cloud_image_import (const SpCloudImage *image, const char *state, GError **error);
 gboolean sp_cloud_image_export (const SpCloudImage *image, const char *to, GError **error);
 
 typedef struct {
-  const char *base;      /* a qcow2 that needs no other file; it is copied */
-  const char *name;      /* of the base, for people */
-  const char *url;       /* where it came from; NULL: a file */
-  const char *sha512;    /* hex: the base must have it; NULL: whatever it has */
-  const char *bundle;    /* a folder of sp_bundle_build(); NULL: it is built */
+  const char *base;   /* a qcow2 that needs no other file; it is copied */
+  const char *name;   /* of the base, for people */
+  const char *url;    /* where it came from; NULL: a file */
+  const char *sha512; /* hex: the base must have it; NULL: whatever it has */
+  SpCloudRuntime runtime;
+  const char *bundle;    /* a folder, as the runtime needs it; NULL: it is built (bundle-build.h) */
+  const char *container; /* the OCI archive, where it is the runtime; NULL: it is built */
   const char *templates; /* a folder; what is not there is the built-in one; NULL: all are */
 } SpCloudParts;
 
@@ -70,7 +93,8 @@ gboolean sp_cloud_image_make_system (const SpCloudImage *image, const char *path
 char **sp_cloud_copy_command (const char *base, const char *path);
 char **sp_cloud_grow_command (const char *path, guint64 size);
 
-/* The text of the built-in template. */
-GBytes *sp_cloud_template_default (SpCloudTemplate which);
+/* The text of the built-in template for @runtime. */
+GBytes *sp_cloud_template_default (SpCloudTemplate which, SpCloudRuntime runtime);
 /* The one in @folder, UTF-8 of at most 64 KiB; where there is none, or @folder is NULL: the built-in one. */
-GBytes *sp_cloud_template_read (const char *folder, SpCloudTemplate which, GError **error);
+GBytes *sp_cloud_template_read (const char *folder, SpCloudTemplate which, SpCloudRuntime runtime,
+                                GError **error);

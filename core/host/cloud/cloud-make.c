@@ -21,6 +21,8 @@
 #include "sp-build.h"
 
 #define RESOURCES "/org/secret-proxy/cloud/"
+#define ENGINE "user-data.engine"
+#define COMMANDS "\nruncmd:\n"
 #define DISK_TOOL "qemu-img"
 #define DISK_PACKAGE "qemu-utils"
 #define FORMAT "qcow2"
@@ -130,11 +132,16 @@ pack_bundle (const char *bundle, const char *dir, GError **error)
   return sp_tool_run (argv, "tar", error);
 }
 
+static SpBundle *(*const builders[SP_CLOUD_N_RUNTIMES]) (const char *, GError **) = {
+  [SP_CLOUD_SERVICE] = sp_bundle_build,
+  [SP_CLOUD_IN_CONTAINER] = sp_bundle_build_service,
+};
+
 static gboolean
 put_bundle (const SpCloudParts *parts, const char *dir, char **ret_id, GError **error)
 {
   g_autofree char *built = parts->bundle ? NULL : g_build_filename (dir, "bundle", NULL);
-  g_autoptr (SpBundle) bundle = built ? sp_bundle_build (built, error) : NULL;
+  g_autoptr (SpBundle) bundle = built ? builders[parts->runtime](built, error) : NULL;
   const char *folder = built ? built : parts->bundle;
   const char *const remove[] = { "rm", "-rf", "--", built, NULL };
   g_autofree char *manifest = g_build_filename (folder, SP_MANIFEST, NULL);
@@ -147,17 +154,62 @@ put_bundle (const SpCloudParts *parts, const char *dir, char **ret_id, GError **
   return ok;
 }
 
-GBytes *
-sp_cloud_template_default (SpCloudTemplate which)
+static gboolean
+put_container (const SpCloudParts *parts, const char *dir, GError **error)
 {
-  g_autofree char *path = g_strconcat (RESOURCES, sp_cloud_template_names[which], NULL);
+  g_autofree char *path = g_build_filename (dir, SP_CLOUD_CONTAINER, NULL);
+  g_autoptr (SpBundle) built = NULL;
+  g_autoptr (GFile) from = NULL;
+  g_autoptr (GFile) to = NULL;
+
+  if (parts->runtime != SP_CLOUD_IN_CONTAINER)
+    return TRUE;
+  if (parts->container == NULL) {
+    built = sp_bundle_build_oci (path, error);
+    return built != NULL;
+  }
+  from = g_file_new_for_path (parts->container);
+  to = g_file_new_for_path (path);
+  return g_file_copy (from, to, G_FILE_COPY_TARGET_DEFAULT_PERMS, NULL, NULL, NULL, error);
+}
+
+static GBytes *
+resource (const char *name)
+{
+  g_autofree char *path = g_strconcat (RESOURCES, name, NULL);
 
   sp_cloud_register_resource ();
   return g_resource_lookup_data (sp_cloud_get_resource (), path, 0, NULL);
 }
 
+/* The first command of the user-data is that of the engine. */
+static GBytes *
+add_engine (GBytes *user_data)
+{
+  g_autoptr (GBytes) engine = resource (ENGINE);
+  gsize length, n_engine;
+  const char *text = g_bytes_get_data (user_data, &length);
+  const char *commands = g_bytes_get_data (engine, &n_engine);
+  const char *at = g_strstr_len (text, (gssize) length, COMMANDS) + strlen (COMMANDS);
+  GString *whole = g_string_new_len (text, at - text);
+
+  g_string_append_len (whole, commands, (gssize) n_engine);
+  g_string_append_len (whole, at, (gssize) length - (at - text));
+  return g_string_free_to_bytes (whole);
+}
+
 GBytes *
-sp_cloud_template_read (const char *folder, SpCloudTemplate which, GError **error)
+sp_cloud_template_default (SpCloudTemplate which, SpCloudRuntime runtime)
+{
+  g_autoptr (GBytes) text = resource (sp_cloud_template_names[which]);
+
+  return which == SP_CLOUD_USER_DATA && runtime == SP_CLOUD_IN_CONTAINER ? add_engine (text)
+                                                                         : g_steal_pointer (&text);
+}
+
+GBytes *
+sp_cloud_template_read (const char *folder, SpCloudTemplate which, SpCloudRuntime runtime,
+                        GError **error)
 {
   g_autofree char *path =
       folder ? g_build_filename (folder, sp_cloud_template_names[which], NULL) : NULL;
@@ -165,7 +217,7 @@ sp_cloud_template_read (const char *folder, SpCloudTemplate which, GError **erro
   gsize length = 0;
 
   if (path == NULL || !g_file_test (path, G_FILE_TEST_EXISTS))
-    return sp_cloud_template_default (which);
+    return sp_cloud_template_default (which, runtime);
   if (!g_file_get_contents (path, &text, &length, error))
     return NULL;
   if (length > MAX_TEMPLATE || !g_utf8_validate_len (text, length, NULL))
@@ -183,7 +235,7 @@ put_templates (const SpCloudParts *parts, const char *dir, GError **error)
 {
   for (guint i = 0; i < SP_CLOUD_N_TEMPLATES; i++) {
     g_autofree char *path = g_build_filename (dir, sp_cloud_template_names[i], NULL);
-    g_autoptr (GBytes) text = sp_cloud_template_read (parts->templates, i, error);
+    g_autoptr (GBytes) text = sp_cloud_template_read (parts->templates, i, parts->runtime, error);
     gsize length = 0;
     const char *data = text ? g_bytes_get_data (text, &length) : NULL;
 
@@ -244,6 +296,22 @@ add_templates (JsonObject *manifest, const char *dir, GError **error)
   return TRUE;
 }
 
+/* The first runtime is not named, so that its images keep their ids. */
+static gboolean
+add_container (JsonObject *manifest, SpCloudRuntime runtime, const char *dir, GError **error)
+{
+  JsonObject *container;
+
+  if (runtime == SP_CLOUD_SERVICE)
+    return TRUE;
+  container = describe (dir, SP_CLOUD_CONTAINER, error);
+  if (container == NULL)
+    return FALSE;
+  json_object_set_object_member (manifest, "container", container);
+  json_object_set_string_member (manifest, "runtime", sp_cloud_runtime_names[runtime]);
+  return TRUE;
+}
+
 static gboolean
 put_manifest (const SpCloudParts *parts, const char *dir, const char *sha512, const char *bundle_id,
               GError **error)
@@ -264,7 +332,8 @@ put_manifest (const SpCloudParts *parts, const char *dir, const char *sha512, co
   json_object_set_object_member (manifest, "bundle", bundle);
   json_object_set_int_member (manifest, "format", 1);
   json_object_set_string_member (manifest, "kind", "cloud");
-  if (!add_templates (manifest, dir, error))
+  if (!add_templates (manifest, dir, error) ||
+      !add_container (manifest, parts->runtime, dir, error))
     return FALSE;
   json_object_set_string_member (manifest, "version", SP_VERSION);
   text = sp_json_text (node);
@@ -280,7 +349,8 @@ fill (const SpCloudParts *parts, const char *dir, GError **error)
   g_autofree char *bundle_id = NULL;
 
   return put_base (parts, dir, &sha512, error) && put_bundle (parts, dir, &bundle_id, error) &&
-         put_templates (parts, dir, error) && put_manifest (parts, dir, sha512, bundle_id, error);
+         put_container (parts, dir, error) && put_templates (parts, dir, error) &&
+         put_manifest (parts, dir, sha512, bundle_id, error);
 }
 
 SpCloudImage *

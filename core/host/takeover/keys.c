@@ -31,6 +31,7 @@ record_new (const SpTakeover *takeover)
   if (takeover->cloud != NULL) {
     record->base = g_strdup (takeover->cloud->base.sha256);
     record->bundle = g_strdup (takeover->cloud->bundle_id);
+    record->container = takeover->cloud->runtime == SP_CLOUD_IN_CONTAINER;
   }
   return record;
 }

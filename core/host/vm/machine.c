@@ -15,9 +15,11 @@
 #define MAX_NAME 64
 /* What systemd and its like need. */
 #define CLOUD_MEMORY (256u * 1024u * 1024u)
+/* And an engine, which keeps its image in memory. */
+#define CONTAINER_MEMORY (512u * 1024u * 1024u)
 
 /* The first one is what a cloud image boots; a seed is the last. */
-#define MAX_DISKS 5
+#define MAX_DISKS 6
 
 struct _SpMachine {
   char *id, *name;
@@ -169,6 +171,9 @@ set_disks (SpMachine *machine, const SpMachineSetup *setup)
     add_disk (machine, in (setup, SP_VAULT_SYSTEM), "system", SP_VM_QCOW2, FALSE);
   add_disk (machine, in (setup, SP_VAULT_DATA), "data", SP_VM_RAW, FALSE);
   add_disk (machine, in (setup, SP_VAULT_PLUGINS), "plugins", SP_VM_RAW, TRUE);
+  if (setup->container != NULL)
+    add_disk (machine, g_strdup (setup->container->path), SP_CLOUD_CONTAINER_SERIAL, SP_VM_RAW,
+              TRUE);
   if (setup->maintenance)
     add_disk (machine, in (setup, SP_VAULT_MAINTENANCE), "maintenance", SP_VM_RAW, TRUE);
   machine->has_seed = setup->seed;
@@ -190,7 +195,8 @@ set_boot (SpMachine *machine, const SpMachineSetup *setup)
   const SpImageSet *image = setup->image;
 
   if (image == NULL) {
-    machine->spec.memory = MAX (machine->spec.memory, CLOUD_MEMORY);
+    machine->spec.memory =
+        MAX (machine->spec.memory, setup->container ? CONTAINER_MEMORY : CLOUD_MEMORY);
     return;
   }
   machine->kernel = g_strdup (image->kernel.path);
@@ -211,6 +217,7 @@ measure (SpMachine *machine, const SpVaultRecord *record, const SpMachineSetup *
     { "base", record->base },
     { "bundle", record->bundle },
     { "cmdline", cmdline },
+    { "container", setup->container ? setup->container->sha256 : NULL },
     { "image", image ? image->id : record->image },
     { "initrd", image ? image->initrd.sha256 : NULL },
     { "kernel", image ? image->kernel.sha256 : NULL },

@@ -2,7 +2,8 @@
  *
  * Everything that boots is the host's.  Of an appliance: kernel, initrd and root of an image whose bytes
  * were hashed just now, and a command line that is written here.  Of a cloud image: the disk that the host
- * made of it in the vault's folder, which the guest writes to, by its own boot loader.  In both cases the
+ * made of it in the vault's folder, which the guest writes to, by its own boot loader; and where its programs are
+ * in a container, the archive of that, which was hashed just now, too.  In both cases the
  * plugin disk that the host built, and the data volume.
  */
 #pragma once
@@ -23,7 +24,8 @@ typedef struct {
   const SpVmSettings *settings; /* of the [vm] section */
   const SpImageSet *image;      /* NULL: the record is of a cloud image */
   const char *plugins_sha256;   /* of the plugin disk in the folder */
-  /* Of a cloud image only. */
+  /* Of a cloud image only.  The OCI archive, hashed just now; NULL: its programs are in none. */
+  const SpImagePart *container;
   gboolean seed;        /* it boots for the first time, with SP_VAULT_SEED */
   gboolean maintenance; /* with SP_VAULT_MAINTENANCE, so that its sshd runs */
   guint16

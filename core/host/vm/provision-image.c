@@ -1,4 +1,5 @@
 /* provision-image.c - what provision does for an appliance, and for a cloud image: provision-private.h */
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -83,7 +84,8 @@ static SpCloudImage *
 make_image (Provision *provision, GError **error)
 {
   g_autofree char *folder = g_build_filename (provision->staging, IMAGE, NULL);
-  SpCloudParts parts = { .templates = provision->options->templates };
+  SpCloudParts parts = { .templates = provision->options->templates,
+                         .runtime = provision->runtime };
 
   if (!sp_cloud_base_get (provision->source, on_fetched, NULL, error))
     return NULL;
@@ -115,23 +117,41 @@ make_cloud_disk (Provision *provision, GError **error)
   return sp_cloud_image_make_system (provision->cloud, path, provision->settings->disk_size, error);
 }
 
+/* The archive of an image that was made here is a disk as long as the machine is there. */
+static gboolean
+keep_container (const Provision *provision, GError **error)
+{
+  if (provision->container == NULL || provision->folder != NULL ||
+      g_rename (provision->cloud->container.path, provision->container) == 0)
+    return TRUE;
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_STORE, "cannot write %s: %s", provision->container,
+               g_strerror (errno));
+  return FALSE;
+}
+
 static gboolean
 make_cloud_seed (Provision *provision, char **ret_message, gboolean *ret_skipped, GError **error)
 {
-  if (!sp_provision_make_seed (provision, SP_PROVISION_MAC, ret_message, error))
+  if (!sp_provision_make_seed (provision, SP_PROVISION_MAC, ret_message, error) ||
+      !keep_container (provision, error))
     return FALSE;
-  /* All of it is on the disks now. */
+  /* All else of it is on the disks now. */
   sp_provision_discard_image (provision);
   return TRUE;
 }
 
 /* ---- which of them ------------------------------------------------------------------------------------- */
 
-static const ProvisionKind kinds[SP_N_IMAGE_KINDS] = {
+/* A cloud image with an engine and its images. */
+#define IN_CONTAINER SP_N_IMAGE_KINDS
+
+static const ProvisionKind kinds[SP_N_IMAGE_KINDS + 1] = {
   [SP_IMAGE_APPLIANCE] = { "128M", "256M", 240, check_nothing, open_appliance, make_appliance_disk,
                            make_no_seed },
   [SP_IMAGE_CLOUD] = { "256M", "10G", 900, check_cloud_tools, open_cloud, make_cloud_disk,
                        make_cloud_seed },
+  [IN_CONTAINER] = { "512M", "10G", 900, check_cloud_tools, open_cloud, make_cloud_disk,
+                     make_cloud_seed },
 };
 
 /* A file of an image stands for its folder; a path of nothing may have been meant as one.  NULL: it is no
@@ -167,11 +187,51 @@ check_options (const Provision *provision, SpImageKind kind, GError **error)
                  options->image);
     return FALSE;
   }
-  if (kind == SP_IMAGE_CLOUD || options->ssh_port == 0)
+  if (kind == SP_IMAGE_CLOUD || (options->ssh_port == 0 && options->runtime == NULL))
     return TRUE;
-  g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_USAGE,
-                       "--ssh-port is for cloud images: an appliance has no SSH");
+  g_set_error_literal (
+      error, SP_PROBLEM, SP_PROBLEM_USAGE,
+      options->ssh_port != 0
+          ? "--ssh-port is for cloud images: an appliance has no SSH"
+          : "--runtime is for cloud images: an appliance has no other than its own");
   return FALSE;
+}
+
+/* One that is made already has its own. */
+static gboolean
+check_runtime (Provision *provision, GError **error)
+{
+  const char *wanted = provision->options->runtime;
+  SpCloudRuntime has;
+
+  if (provision->folder == NULL || !sp_cloud_image_runtime (provision->folder, &has, NULL) ||
+      has == provision->runtime)
+    return TRUE;
+  provision->runtime = has;
+  if (wanted == NULL)
+    return TRUE;
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
+               "--runtime %s: the image in %s is made for the runtime %s; have one made with "
+               "'secret-proxy image build --cloud … --runtime %s'",
+               wanted, provision->folder, sp_cloud_runtime_names[has], wanted);
+  return FALSE;
+}
+
+static gboolean
+choose_runtime (Provision *provision, SpImageKind kind, GError **error)
+{
+  const char *folder = provision->folder ? provision->folder : provision->staging;
+
+  provision->kind = &kinds[kind];
+  if (kind != SP_IMAGE_CLOUD)
+    return TRUE;
+  if (!check_runtime (provision, error))
+    return FALSE;
+  if (provision->runtime == SP_CLOUD_SERVICE)
+    return TRUE;
+  provision->kind = &kinds[IN_CONTAINER];
+  provision->container = g_build_filename (folder, SP_CLOUD_CONTAINER, NULL);
+  return TRUE;
 }
 
 gboolean
@@ -179,6 +239,8 @@ sp_provision_choose (Provision *provision, GError **error)
 {
   SpImageKind kind = SP_IMAGE_CLOUD;
 
+  if (!sp_cloud_runtime_parse (provision->options->runtime, &provision->runtime, error))
+    return FALSE;
   provision->folder = image_folder (provision->options->image);
   if (provision->folder != NULL) {
     /* What is wrong with it is said by the step that opens it. */
@@ -190,14 +252,13 @@ sp_provision_choose (Provision *provision, GError **error)
     if (provision->source == NULL)
       return FALSE;
   }
-  provision->kind = &kinds[kind];
-  return check_options (provision, kind, error);
+  return check_options (provision, kind, error) && choose_runtime (provision, kind, error);
 }
 
 gboolean
 sp_provision_is_cloud (const Provision *provision)
 {
-  return provision->kind == &kinds[SP_IMAGE_CLOUD];
+  return provision->kind != &kinds[SP_IMAGE_APPLIANCE];
 }
 
 const char *
@@ -213,6 +274,7 @@ sp_provision_clear_image (Provision *provision)
   sp_cloud_image_free (provision->cloud);
   sp_cloud_base_free (provision->source);
   g_free (provision->folder);
+  g_free (provision->container);
 }
 
 void
@@ -241,6 +303,9 @@ add_cloud (Provision *provision, ProvisionSpec *spec)
 {
   spec->disks[spec->spec.n_disks++] =
       (SpVmDisk){ provision->paths[SP_SOURCE_SEED], SP_CLOUD_SEED_SERIAL, SP_VM_RAW, TRUE };
+  if (provision->container != NULL)
+    spec->disks[spec->spec.n_disks++] =
+        (SpVmDisk){ provision->container, SP_CLOUD_CONTAINER_SERIAL, SP_VM_RAW, TRUE };
   spec->spec.mac = SP_PROVISION_MAC;
   if (provision->options->ssh_port != 0)
     spec->forwards[spec->spec.n_forwards++] =

@@ -61,7 +61,8 @@ plan_image (Provision *provision, GString *out, GError **error)
     g_string_append_printf (out, "take %s\n", base->path);
   if (base->sha512 != NULL)
     g_string_append_printf (out, "its SHA-512 must be %s\n", base->sha512);
-  g_string_append (out, "build the bundle of this machine's programs, and the image of both\n");
+  g_string_append_printf (out, "build %s of this machine's programs, and the image of both\n",
+                          provision->container ? "the OCI image" : "the bundle");
   return TRUE;
 }
 
@@ -97,7 +98,7 @@ plan_file (const Provision *provision, SpCloudTemplate which, const SpCloudSeed 
 {
   const char *name = sp_cloud_template_names[which];
   const char *folder = provision->folder ? provision->folder : provision->options->templates;
-  g_autoptr (GBytes) template = sp_cloud_template_read (folder, which, error);
+  g_autoptr (GBytes) template = sp_cloud_template_read (folder, which, provision->runtime, error);
   g_autofree char *text =
       template ? g_strndup (g_bytes_get_data (template, NULL), g_bytes_get_size (template)) : NULL;
   g_autofree char *filled = text ? sp_cloud_seed_fill (seed, name, text, error) : NULL;

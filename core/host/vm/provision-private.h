@@ -39,7 +39,9 @@ struct _Provision {
   SpVmSettings *settings;
   char *folder;        /* of the image; NULL: it is made of `source` */
   SpCloudBase *source; /* NULL: there is a folder */
-  SpImageSet *image;   /* one of them */
+  SpCloudRuntime runtime;
+  char *container;   /* the archive that is a disk of the machine's; NULL: it has none */
+  SpImageSet *image; /* one of them */
   SpCloudImage *cloud;
   SpVm *vm;
   char *id, *cmdline, *base;
@@ -57,7 +59,7 @@ void sp_provision_discard_image (Provision *provision);
 
 typedef struct {
   SpVmSpec spec;
-  SpVmDisk disks[2];
+  SpVmDisk disks[3];
   SpVmForward forwards[2];
 } ProvisionSpec;
 

@@ -101,6 +101,8 @@ void
 sp_provision_discard_seed (Provision *provision)
 {
   (void) g_unlink (provision->paths[SP_SOURCE_SEED]);
+  if (provision->container != NULL && provision->folder == NULL)
+    (void) g_unlink (provision->container);
   for (gsize i = 0; i < G_N_ELEMENTS (files); i++) {
     g_autofree char *path = g_build_filename (provision->staging, files[i], NULL);
 

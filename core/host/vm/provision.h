@@ -14,6 +14,7 @@ typedef struct {
   const char *image;
   const char *sha512;    /* of such a base; NULL: not given */
   const char *templates; /* of such an image; NULL: the built-in ones */
+  const char *runtime;   /* of such an image; NULL: a service, or whatever a prepared one has */
   const char *vm;        /* the vm plugin; NULL: the default one */
   const char *plugin_dir;
   const char *memory, *disk; /* sizes as in the config file; NULL: as the kind of image needs */

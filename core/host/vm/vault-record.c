@@ -124,6 +124,8 @@ add_optional (JsonObject *object, const SpVaultRecord *record)
       json_object_set_string_member (object, texts[i].name, texts[i].value);
   if (record->index > 0)
     json_object_set_int_member (object, "index", record->index);
+  if (record->container)
+    json_object_set_boolean_member (object, "container", TRUE);
   if (record->on_trial)
     json_object_set_boolean_member (object, "on_trial", TRUE);
   if (record->restoring)
@@ -208,22 +210,24 @@ take_cloud (JsonObject *object, SpVaultRecord *record, GError **error)
   const char *base = NULL, *bundle = NULL;
 
   if (!sp_json_get_string (object, "base", &base, error) ||
-      !sp_json_get_string (object, "bundle", &bundle, error))
+      !sp_json_get_string (object, "bundle", &bundle, error) ||
+      !take_flag (object, "container", &record->container, error))
     return FALSE;
   record->base = g_strdup (base);
   record->bundle = g_strdup (bundle);
-  if ((base == NULL) == (bundle == NULL))
+  if ((base == NULL) == (bundle == NULL) && (!record->container || base != NULL))
     return TRUE;
-  sp_problem_set_invalid (error, "base", "base and bundle go together");
+  sp_problem_set_invalid (error, "base", "base and bundle go together, and a container with them");
   return FALSE;
 }
 
 static SpVaultRecord *
 parse (const char *text, gsize length, GError **error)
 {
-  static const char *const allowed[] = { "base",     "bundle",    "data",   "format", "image",
-                                         "index",    "machine",   "newest", "older",  "on_trial",
-                                         "previous", "restoring", "source", "trust",  NULL };
+  static const char *const allowed[] = { "base",      "bundle", "container", "data",
+                                         "format",    "image",  "index",     "machine",
+                                         "newest",    "older",  "on_trial",  "previous",
+                                         "restoring", "source", "trust",     NULL };
   g_autoptr (JsonObject) object = sp_json_parse_object (text, length, allowed, error);
   g_autoptr (SpVaultRecord) record = g_new0 (SpVaultRecord, 1);
   gint64 format = 0;

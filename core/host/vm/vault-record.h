@@ -5,7 +5,8 @@
  *
  *      {"data":UUID,"format":1,"image":HEX,"machine":UUID,"source":NAME|null,"trust":"exact"}
  *
- * where it boots a disk of its own, made of a cloud image, also "base":HEX and "bundle":HEX;
+ * where it boots a disk of its own, made of a cloud image, also "base":HEX and "bundle":HEX, and
+ * "container":true where its programs are in one;
  * and, where it was moved, "index":N, "previous":HEX, "newest":VERSION; while it is moved "on_trial":true and
  * "older":HEX, or "restoring":true.
  */
@@ -22,6 +23,7 @@ typedef struct {
   /* Of a cloud image; both NULL: the image is an appliance.  SHA-256, hex, of the vendor's disk that
    * SP_VAULT_SYSTEM began as, and the id of the bundle in it. */
   char *base, *bundle;
+  gboolean container; /* its programs are in one: the archive of `image` is a disk, at each start */
   guint index;        /* how often the image was exchanged, there and back; never less */
   char *previous;     /* the image of before; NULL: none */
   char *newest;       /* the highest version that was ever kept; NULL: not known */

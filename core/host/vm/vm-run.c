@@ -19,6 +19,7 @@
 #include "host/vm/machine.h"
 #include "host/vm/maintenance.h"
 #include "host/appliance/plugin-disk.h"
+#include "host/cloud/cloud-image.h"
 #include "host/resident/ready-line.h"
 #include "host/resident/service.h"
 #include "host/vm/vm.h"
@@ -34,6 +35,7 @@ typedef struct {
   SpVaultRecord *record;
   SpVmSettings *settings;
   SpImageSet *image;
+  SpImagePart container; /* the archive of a cloud image; all 0: it has none */
   SpMachine *machine;
   char *disk, *disk_sha256; /* the plugin disk */
   char *console;            /* its log, which has what earlier runs said, too: */
@@ -271,16 +273,19 @@ on_moved (const GError *error, gpointer data)
     create (run);
 }
 
-/* Of a cloud image nothing but its own disk is opened. */
+/* Of a cloud image nothing but its own disk is opened, and the archive where its programs are in one. */
 static gboolean
 open_image (Run *run, GError **error)
 {
+  const SpVaultRecord *record = run->record;
   g_autofree char *state = sp_state_dir ();
 
   g_clear_pointer (&run->image, sp_image_set_free);
-  if (run->record->base == NULL)
-    run->image = sp_image_set_find (state, run->record->image, error);
-  return run->record->base != NULL || run->image != NULL;
+  sp_image_part_clear (&run->container);
+  if (record->base == NULL)
+    return (run->image = sp_image_set_find (state, record->image, error)) != NULL;
+  return !record->container ||
+         sp_cloud_image_container (state, record->image, &run->container, error);
 }
 
 /* It opens them by their names again, so they are hashed again. */
@@ -463,6 +468,7 @@ prepare (Run *run, GError **error)
     return FALSE;
   setup.settings = run->settings;
   setup.image = run->image;
+  setup.container = run->record->container ? &run->container : NULL;
   setup.plugins_sha256 = run->disk_sha256;
   setup.seed = has_seed (run);
   setup.maintenance = run->maintenance;
@@ -489,6 +495,7 @@ sp_vm_run (const SpVmRunOptions *options, GError **error)
   g_free (run.last);
   g_free (run.disk);
   g_free (run.console);
+  sp_image_part_clear (&run.container);
   g_free (run.disk_sha256);
   g_clear_pointer (&run.on_disk, g_hash_table_unref);
   sp_service_free (run.service);

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import threading
 import unittest
@@ -146,6 +147,52 @@ class Images(Case):
         told = self.plan("--image", self.at("own"))
         self.assertIn("local-hostname: mine", told[4]["message"])
         self.assertIn("#cloud-config", told[4]["message"])
+
+    def test_in_a_container(self):
+        """The archive is that of `image build --oci`, and what comes onto the machine's disk is the service alone."""
+        folder = self.at("contained")
+        built = self.call("image", "build", "--cloud", self.base, "--runtime", "container", "--output", folder)
+        self.assertEqual((built["kind"], built["runtime"], self.built["runtime"]), ("cloud", "container", "service"))
+        self.call("image", "build", "--oci", self.at("oci.tar"))
+        with open(self.at("oci.tar"), "rb") as file, open(os.path.join(folder, "container.tar"), "rb") as kept:
+            content = file.read()
+            self.assertEqual(content, kept.read())
+        self.assertEqual(built["container"], hashlib.sha256(content).hexdigest())
+        # A disk is made of it as it is.
+        self.assertEqual(len(content) % 512, 0)
+        with tarfile.open(os.path.join(folder, "bundle.tar")) as tar:
+            names = {name.split("/")[1] for name in tar.getnames() if "/" in name}
+            self.assertIn("./service/container", tar.getnames())
+        self.assertEqual(names, {"install", "manifest", "service", "sums"})
+        name = self.call("image", "import", folder)["image"].removeprefix("sha256:")
+        self.assertEqual([item["release"] for item in self.call("image", "list")["items"]], ["vendor.qcow2, with a container"])
+        self.call("image", "export", self.at("contained-copy"), "--image", name)
+        self.assertIn("container.tar", os.listdir(self.at("contained-copy")))
+        self.call("image", "rm", name, "--yes")
+        self.check_plans_of_a_container(folder)
+
+    def check_plans_of_a_container(self, folder):
+        for words in ((folder,), (folder, "--runtime", "container")):
+            told = self.plan("--image", *words)
+            self.assert_tells(told[4], "podman")
+            self.assert_tells(told[5], "512 MiB", f"disk: {folder}/container.tar, serial container, read-only")
+        told = self.plan("--image", self.base, "--runtime", "container")
+        self.assert_tells(told[2], "the OCI image of this machine's programs")
+        self.assert_tells(told[5], f"disk: {self.at('staging')}/container.tar, serial container, read-only")
+        words = ("provision", "--dry-run", "--staging", self.at("staging"))
+        for image, other in ((folder, "service"), (self.exported, "container")):
+            message = self.refused(CONFLICT, *words, "--image", image, "--runtime", other)
+            self.assertIn(f"--cloud … --runtime {other}", message)
+
+    def test_runtimes_that_there_are_not(self):
+        self.assertIn("service or container", self.refused(USAGE, "image", "build", "--cloud", self.base, "--runtime", "jail"))
+        self.assertIn("--cloud", self.refused(USAGE, "image", "build", "--runtime", "container"))
+        words = ("provision", "--dry-run", "--staging", self.at("staging"), "--image")
+        self.assertIn("service or container", self.refused(USAGE, *words, self.exported, "--runtime", "jail"))
+        os.mkdir(self.at("appliance"))
+        with open(self.at("appliance", "manifest"), "w", encoding="utf-8") as file:
+            file.write("{}")
+        self.assertIn("cloud images", self.refused(USAGE, *words, self.at("appliance"), "--runtime", "container"))
 
     # ---- what provision would do
 

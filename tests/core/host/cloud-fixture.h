@@ -58,6 +58,19 @@ cloud_fixture_parts (const CloudFixture *fixture)
   return (SpCloudParts){ .base = fixture->base, .name = "vendor", .bundle = fixture->bundle };
 }
 
+/* The same with the programs in a container. */
+static inline SpCloudParts
+cloud_fixture_container_parts (const CloudFixture *fixture)
+{
+  SpCloudParts parts = cloud_fixture_parts (fixture);
+  g_autofree char *archive = g_build_filename (fixture->dir, "archive", NULL);
+
+  cloud_write (fixture->dir, "archive", "an OCI archive\n");
+  parts.runtime = SP_CLOUD_IN_CONTAINER;
+  parts.container = g_intern_string (archive);
+  return parts;
+}
+
 static inline SpCloudImage *
 cloud_fixture_make (const CloudFixture *fixture)
 {

@@ -141,6 +141,27 @@ test_a_cloud_image_boots_the_vaults_own_disk (void)
 }
 
 static void
+test_a_container_is_a_disk_of_the_hosts (void)
+{
+  const SpImagePart archive = { (char *) "/images/c", (char *) "cc", 512 };
+  g_autoptr (SpMachine) machine =
+      cloud_machine ("", "", (SpMachineSetup){ .container = &archive, .seed = TRUE });
+  const SpVmSpec *spec = sp_machine_spec (machine);
+  g_autoptr (JsonObject) measurement = sp_machine_measure (machine);
+
+  g_assert_cmpuint (spec->n_disks, ==, 5);
+  g_assert_cmpstr (spec->disks[3].path, ==, "/images/c");
+  g_assert_cmpstr (spec->disks[3].name, ==, "container");
+  g_assert_cmpuint (spec->disks[3].format, ==, SP_VM_RAW);
+  g_assert_true (spec->disks[3].read_only);
+  g_assert_cmpuint (spec->memory, ==, 512u * 1024u * 1024u);
+  g_assert_cmpstr (json_object_get_string_member (measurement, "container"), ==, "cc");
+  /* The seed goes, and the container stays. */
+  sp_machine_drop_seed (machine);
+  g_assert_cmpuint (spec->n_disks, ==, 4);
+}
+
+static void
 test_only_the_first_boot_has_the_seed (void)
 {
   g_autoptr (SpMachine) machine = cloud_machine ("", "", (SpMachineSetup){ .seed = TRUE });
@@ -474,6 +495,8 @@ main (int argc, char **argv)
   g_test_add_func ("/machine/everything-that-boots-is-measured", test_measurement);
   g_test_add_func ("/machine/a-cloud-image-boots-the-vaults-own-disk",
                    test_a_cloud_image_boots_the_vaults_own_disk);
+  g_test_add_func ("/machine/a-container-is-a-disk-of-the-hosts",
+                   test_a_container_is_a_disk_of_the_hosts);
   g_test_add_func ("/machine/only-the-first-boot-has-the-seed",
                    test_only_the_first_boot_has_the_seed);
   g_test_add_func ("/machine/maintenance-is-a-disk-and-a-way-to-port-22",

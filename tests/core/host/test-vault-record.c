@@ -60,11 +60,13 @@ test_record_of_a_cloud_image (Folder *folder, gconstpointer data)
 
   record->base = g_strdup ("b0");
   record->bundle = g_strdup ("b1");
+  record->container = TRUE;
   g_assert_true (sp_vault_record_write (record, folder->fd, NULL));
   read = sp_vault_record_read (folder->fd, NULL);
   g_assert_nonnull (read);
   g_assert_cmpstr (read->base, ==, "b0");
   g_assert_cmpstr (read->bundle, ==, "b1");
+  g_assert_true (read->container);
   g_assert_cmpstr (read->trust, ==, "rebuilt");
 }
 
@@ -96,6 +98,9 @@ test_damaged_record (Folder *folder, gconstpointer data)
     "{\"data\":\"d\",\"format\":1,\"image\":\"i\",\"machine\":"
     "\"12345678-1234-4234-8234-123456789012\",\"source\":null,\"trust\":\"rebuilt\",\"base\":"
     "\"b\"}",
+    "{\"data\":\"d\",\"format\":1,\"image\":\"i\",\"machine\":"
+    "\"12345678-1234-4234-8234-123456789012\",\"source\":null,\"trust\":\"exact\",\"container\":"
+    "true}",
     "{\"data\":\"d\",\"format\":1,\"image\":\"i\",\"machine\":"
     "\"12345678-1234-4234-8234-123456789012\",\"source\":null,\"trust\":\"exact\","
     "\"on_trial\":true}",
