@@ -2,7 +2,7 @@
  *
  * Of an appliance nothing but the record: it boots files of the host's image set.  Of a cloud image its own disk,
  * which is made anew, as for a takeover at `rebuilt`; what the guest has written to the one of now is not on it, but
- * for what lies on the data volume.  The key that opens the machine stays, as its private half never left the host;
+ * for what lies on the data volume.  With its programs in a container that disk stays, where both images make the same.  The key that opens the machine stays, as its private half never left the host;
  * the machine's own key is made anew, since nothing but its disk has the old one.
  */
 #include <unistd.h>
@@ -49,8 +49,15 @@ find_appliance (const SpUpdate *update, const char *id, GError **error)
   return set ? image_new (set->id, set->version) : NULL;
 }
 
+static SpUpdateImage *
+find_known_appliance (const SpUpdate *update, const SpVaultRecord *of, const char *id,
+                      GError **error)
+{
+  return find_appliance (update, id, error);
+}
+
 static gboolean
-check_nothing (const SpUpdate *update, GError **error)
+check_nothing (SpUpdate *update, GError **error)
 {
   return TRUE;
 }
@@ -72,24 +79,52 @@ find_cloud (const SpUpdate *update, const char *id, GError **error)
   return image;
 }
 
-/* It boots its disk, for which the image that this was made of is not needed. */
+/* It boots its disk, for which nothing of the image is needed but the archive, where there is one. */
 static SpUpdateImage *
-find_known_cloud (const SpUpdate *update, const char *id, GError **error)
+find_known_cloud (const SpUpdate *update, const SpVaultRecord *of, const char *id, GError **error)
 {
   g_autofree char *version = sp_image_folder_version (update->state, id);
+  SpImagePart archive = { 0 };
+  gboolean ok = !of->container || sp_cloud_image_container (update->state, id, &archive, error);
 
-  return image_new (id, version ? version : NO_VERSION);
+  sp_image_part_clear (&archive);
+  return ok ? image_new (id, version ? version : NO_VERSION) : NULL;
+}
+
+static gboolean
+has_same_templates (const SpCloudImage *a, const SpCloudImage *b)
+{
+  for (guint i = 0; i < SP_CLOUD_N_TEMPLATES; i++)
+    if (!g_str_equal (a->templates[i].sha256, b->templates[i].sha256))
+      return FALSE;
+  return TRUE;
+}
+
+/* Where the programs are in a container a machine that is made of the same otherwise need not be made anew. */
+static gboolean
+has_same_machine (const SpUpdate *update)
+{
+  const SpVaultRecord *now = update->record;
+  const SpCloudImage *cloud = update->image->cloud;
+  g_autoptr (SpCloudImage) of_now = NULL;
+
+  if (!now->container || cloud->runtime != SP_CLOUD_IN_CONTAINER ||
+      !g_str_equal (now->base, cloud->base.sha256) || !g_str_equal (now->bundle, cloud->bundle_id))
+    return FALSE;
+  of_now = sp_cloud_image_find (update->state, now->image, NULL);
+  return of_now != NULL && has_same_templates (of_now, cloud);
 }
 
 /* As much as the one of now takes: it was as large as its base once. */
 static gboolean
-check_cloud (const SpUpdate *update, GError **error)
+check_cloud (SpUpdate *update, GError **error)
 {
+  update->stays = has_same_machine (update);
   if (sp_image_files_taken (update->fd, SP_VAULT_SEED) == 0)
-    return sp_room_check (
-        update->fd,
-        MAX (sp_image_files_taken (update->fd, SP_VAULT_SYSTEM), update->image->cloud->base.size),
-        "another system disk", "", error);
+    return update->stays || sp_room_check (update->fd,
+                                           MAX (sp_image_files_taken (update->fd, SP_VAULT_SYSTEM),
+                                                update->image->cloud->base.size),
+                                           "another system disk", "", error);
   g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
                        "the vault's machine has not come through its first boot: 'vm start' first");
   return FALSE;
@@ -138,15 +173,31 @@ origin_of (const SpCloudImage *cloud)
 
   origin->base = g_strdup (cloud->base.sha256);
   origin->bundle = g_strdup (cloud->bundle_id);
+  origin->container = cloud->runtime == SP_CLOUD_IN_CONTAINER;
   return origin;
 }
 
+/* How it came to be trusted stays, too. */
 static gboolean
-make_cloud (SpUpdate *update, int draft, char **ret_message, GError **error)
+make_nothing (SpUpdate *update, char **ret_message, gboolean *ret_skipped)
+{
+  update->from = SP_IMAGE_FROM_DRAFT;
+  update->origin = sp_vault_record_new (update->image->id, update->record->trust, NULL);
+  sp_vault_record_take_origin (update->origin, update->record);
+  *ret_skipped = TRUE;
+  *ret_message = g_strdup ("base, bundle and templates are those of now: the container's image is "
+                           "all that is exchanged");
+  return TRUE;
+}
+
+static gboolean
+make_cloud (SpUpdate *update, int draft, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   const SpCloudImage *cloud = update->image->cloud;
   g_autofree char *path = g_build_filename (update->options->folder, SP_IMAGE_DRAFT, NULL);
 
+  if (update->stays)
+    return make_nothing (update, ret_message, ret_skipped);
   if (!make_seed (update, draft, path, error) || !sp_cloud_vault_make_system (cloud, path, error))
     return FALSE;
   update->from = SP_IMAGE_FROM_DRAFT;
@@ -163,7 +214,8 @@ make_cloud (SpUpdate *update, int draft, char **ret_message, GError **error)
 /* ---- the rows ----------------------------------------------------------------------------------------------- */
 
 const SpUpdateKind sp_update_kinds[SP_N_UPDATE_KINDS] = {
-  [SP_UPDATE_APPLIANCE] = { "image build", find_appliance, find_appliance, check_nothing, NULL },
+  [SP_UPDATE_APPLIANCE] = { "image build", find_appliance, find_known_appliance, check_nothing,
+                            NULL },
   [SP_UPDATE_CLOUD] = { "image build --cloud", find_cloud, find_known_cloud, check_cloud,
                         make_cloud },
 };

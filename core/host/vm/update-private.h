@@ -23,11 +23,13 @@ typedef struct {
   /* One to move to, with every byte checked; NULL: the newest of this host. */
   SpUpdateImage *(*find) (const SpUpdate *update, const char *id, GError **error);
   /* The one of now or of before, whole as far as it is needed to boot it. */
-  SpUpdateImage *(*find_known) (const SpUpdate *update, const char *id, GError **error);
+  SpUpdateImage *(*find_known) (const SpUpdate *update, const SpVaultRecord *of, const char *id,
+                                GError **error);
   /* Before anything is touched: does it fit in here? */
-  gboolean (*check) (const SpUpdate *update, GError **error);
+  gboolean (*check) (SpUpdate *update, GError **error);
   /* The files to come, into SP_IMAGE_DRAFT; unset: nothing but the record is exchanged. */
-  gboolean (*make) (SpUpdate *update, int draft, char **ret_message, GError **error);
+  gboolean (*make) (SpUpdate *update, int draft, char **ret_message, gboolean *ret_skipped,
+                    GError **error);
 } SpUpdateKind;
 
 /* In the order of their tables in update.c. */
@@ -46,8 +48,9 @@ struct _SpUpdate {
   SpUpdateImage *image;  /* where to */
   SpVaultRecord *origin; /* what the record says of how that is trusted; NULL: the same as now */
   SpImageFrom from;
-  gboolean ran;  /* a resident process was there when it began */
-  gboolean well; /* and its vault worked */
+  gboolean stays; /* the machine's own disk: it is the same in the other image */
+  gboolean ran;   /* a resident process was there when it began */
+  gboolean well;  /* and its vault worked */
   gboolean exchanged;
   GString *left; /* what could not be taken back; NULL: nothing */
 };

@@ -95,7 +95,7 @@ sp_update_choose (gpointer data, char **ret_message, gboolean *ret_skipped, GErr
   if (update->image == NULL || !check_other (update, error))
     return FALSE;
   /* Whole, or there would be no way back. */
-  now = update->kind->find_known (update, update->record->image, error);
+  now = update->kind->find_known (update, update->record, update->record->image, error);
   if (now == NULL) {
     g_prefix_error (error, "the image of now, which would be the way back: ");
     return FALSE;
@@ -109,12 +109,12 @@ sp_update_choose (gpointer data, char **ret_message, gboolean *ret_skipped, GErr
 
 /* Those of the image of before, where it has any. */
 static gboolean
-find_files (SpUpdate *update, GError **error)
+find_files (SpUpdate *update, const char *id, GError **error)
 {
   if (update->kind->make == NULL)
     return TRUE;
   update->from = SP_IMAGE_FROM_BEFORE;
-  update->origin = sp_image_files_before (update->fd, update->image->id);
+  update->origin = sp_image_files_before (update->fd, id);
   if (update->origin == NULL)
     g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
                          "what the vault's machine booted then is not there any more: 'vm update "
@@ -126,14 +126,17 @@ gboolean
 sp_rollback_choose (gpointer data, char **ret_message, gboolean *ret_skipped, GError **error)
 {
   SpUpdate *update = data;
+  const char *id = update->record->previous;
 
-  if (update->record->previous == NULL) {
+  if (id == NULL) {
     g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_CONFLICT,
                          "the vault has had no other image to go back to");
     return FALSE;
   }
-  update->image = update->kind->find_known (update, update->record->previous, error);
-  if (update->image == NULL || !find_files (update, error)) {
+  if (find_files (update, id, error))
+    update->image = update->kind->find_known (
+        update, update->origin ? update->origin : update->record, id, error);
+  if (update->image == NULL) {
     g_prefix_error (error, "the image of before: ");
     return FALSE;
   }
@@ -156,7 +159,7 @@ sp_rollback_choose_data (gpointer data, char **ret_message, gboolean *ret_skippe
                          "--data, or restore a back-up");
     return FALSE;
   }
-  update->image = update->kind->find_known (update, record->image, error);
+  update->image = update->kind->find_known (update, record, record->image, error);
   if (update->image == NULL)
     return FALSE;
   *ret_message = g_strdup_printf ("%.12s…, as it is now; the data of before the move that was "
@@ -172,7 +175,7 @@ sp_update_make (gpointer data, char **ret_message, gboolean *ret_skipped, GError
 {
   SpUpdate *update = data;
   int draft = sp_image_files_draft (update->fd, error);
-  gboolean ok = draft >= 0 && update->kind->make (update, draft, ret_message, error);
+  gboolean ok = draft >= 0 && update->kind->make (update, draft, ret_message, ret_skipped, error);
 
   if (draft >= 0)
     (void) close (draft);

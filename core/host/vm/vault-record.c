@@ -103,6 +103,7 @@ sp_vault_record_take_origin (SpVaultRecord *record, const SpVaultRecord *of)
   record->trust = g_strdup (of->trust);
   record->base = g_strdup (of->base);
   record->bundle = g_strdup (of->bundle);
+  record->container = of->container;
 }
 
 /* ---- the file -------------------------------------------------------------------------------------------- */
