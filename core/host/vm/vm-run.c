@@ -12,14 +12,13 @@
 #include <unistd.h>
 
 #include "base/problem.h"
-#include "base/state.h"
 #include "host/resident/admin-socket.h"
+#include "host/vm/boot-image.h"
 #include "host/vm/last-line.h"
 #include "host/vm/settle.h"
 #include "host/vm/machine.h"
 #include "host/vm/maintenance.h"
 #include "host/appliance/plugin-disk.h"
-#include "host/cloud/cloud-image.h"
 #include "host/resident/ready-line.h"
 #include "host/resident/service.h"
 #include "host/vm/vm.h"
@@ -34,8 +33,7 @@ typedef struct {
   SpService *service;
   SpVaultRecord *record;
   SpVmSettings *settings;
-  SpImageSet *image;
-  SpImagePart container; /* the archive of a cloud image; all 0: it has none */
+  SpBootImage image;
   SpMachine *machine;
   char *disk, *disk_sha256; /* the plugin disk */
   char *console;            /* its log, which has what earlier runs said, too: */
@@ -273,26 +271,12 @@ on_moved (const GError *error, gpointer data)
     create (run);
 }
 
-/* Of a cloud image nothing but its own disk is opened, and the archive where its programs are in one. */
-static gboolean
-open_image (Run *run, GError **error)
-{
-  const SpVaultRecord *record = run->record;
-  g_autofree char *state = sp_state_dir ();
-
-  g_clear_pointer (&run->image, sp_image_set_free);
-  sp_image_part_clear (&run->container);
-  if (record->base == NULL)
-    return (run->image = sp_image_set_find (state, record->image, error)) != NULL;
-  return !record->container ||
-         sp_cloud_image_container (state, record->image, &run->container, error);
-}
-
 /* It opens them by their names again, so they are hashed again. */
 static gboolean
 check_files (Run *run, GError **error)
 {
-  return open_image (run, error) && sp_plugin_disk_check (run->disk, run->disk_sha256, error);
+  return sp_boot_image_open (&run->image, run->record, error) &&
+         sp_plugin_disk_check (run->disk, run->disk_sha256, error);
 }
 
 static gboolean
@@ -434,7 +418,7 @@ prepare_files (Run *run, GError **error)
   g_autofree char *volume = g_build_filename (sp_service_path (run->service), SP_VAULT_DATA, NULL);
 
   run->settings = sp_vm_settings_new (vault->vm, sp_service_catalog (run->service), error);
-  return run->settings != NULL && open_image (run, error) &&
+  return run->settings != NULL && sp_boot_image_open (&run->image, run->record, error) &&
          sp_data_volume_grow (volume, run->settings->disk_size, error) &&
          sp_plugin_disk_build (vault, sp_service_catalog (run->service), run->disk, &run->on_disk,
                                &run->disk_sha256, error);
@@ -467,8 +451,8 @@ prepare (Run *run, GError **error)
       !prepare_files (run, error))
     return FALSE;
   setup.settings = run->settings;
-  setup.image = run->image;
-  setup.container = run->record->container ? &run->container : NULL;
+  setup.image = run->image.set;
+  setup.container = run->record->container ? &run->image.container : NULL;
   setup.plugins_sha256 = run->disk_sha256;
   setup.seed = has_seed (run);
   setup.maintenance = run->maintenance;
@@ -495,13 +479,12 @@ sp_vm_run (const SpVmRunOptions *options, GError **error)
   g_free (run.last);
   g_free (run.disk);
   g_free (run.console);
-  sp_image_part_clear (&run.container);
   g_free (run.disk_sha256);
   g_clear_pointer (&run.on_disk, g_hash_table_unref);
   sp_service_free (run.service);
   sp_machine_free (run.machine);
   sp_vm_settings_free (run.settings);
-  sp_image_set_free (run.image);
+  sp_boot_image_clear (&run.image);
   sp_vault_record_free (run.record);
   return ok;
 }
