@@ -169,6 +169,15 @@ class Update(unittest.TestCase):
         self.assertEqual(done.status, 6, done)
         self.assertIn("vm update --older", done.json["error"]["message"])
 
+    def test_7_a_machine_that_has_not_set_itself_up_is_not_moved(self):
+        self.world.must("vm", "stop")
+        seed = self.world.write("state/default/seed.iso", "of a first boot that has not come to its end")
+        done = self.world.vm("update", "--image", self.second)
+        self.assertEqual(done.status, 6, done)
+        self.assertIn("first boot", done.json["error"]["message"])
+        os.unlink(seed)
+        self.assertNotIn("image.new", os.listdir(self.world.vault))
+
 
 if __name__ == "__main__":
     unittest.main()

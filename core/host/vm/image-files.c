@@ -119,12 +119,10 @@ sp_image_files_before (int folder, const char *image)
 gboolean
 sp_image_files_set_aside (int folder, const SpVaultRecord *now, GError **error)
 {
-  int out;
-  gboolean ok;
+  int out = mkdirat (folder, OUT, 0700) == 0 ? open_part (folder, OUT) : -1;
+  gboolean ok =
+      out >= 0 ? sp_vault_record_write (now, out, error) : fail (error, "make the folder", OUT);
 
-  /* Of a run that ended right here: there is nothing in it but a record. */
-  out = mkdirat (folder, OUT, 0700) == 0 || errno == EEXIST ? open_part (folder, OUT) : -1;
-  ok = out >= 0 ? sp_vault_record_write (now, out, error) : fail (error, "make the folder", OUT);
   shut (out);
   return ok && flush (folder, error);
 }

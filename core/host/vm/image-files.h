@@ -32,7 +32,7 @@ guint64 sp_image_files_taken (int folder, const char *name);
 /* The record of image.before; NULL: there is none that is whole, or it is of another image than @image. */
 SpVaultRecord *sp_image_files_before (int folder, const char *image);
 
-/* Before the record @now is changed. */
+/* Before the record @now is changed, and after sp_image_files_settle(): what that has left stops it. */
 gboolean sp_image_files_set_aside (int folder, const SpVaultRecord *now, GError **error);
 /* After it was written.  Where nothing was set aside there is nothing to do. */
 gboolean sp_image_files_exchange (int folder, SpImageFrom from, GError **error);

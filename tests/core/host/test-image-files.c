@@ -395,6 +395,29 @@ test_damaged (void)
   vault_clear (&vault);
 }
 
+/* Of an image that the vault does not know. */
+static void
+test_strange (void)
+{
+  g_autoptr (SpVaultRecord) record = NULL;
+  g_autoptr (SpVaultRecord) other = record_of ("x", SP_TRUST_REBUILT);
+  g_autoptr (GError) error = NULL;
+  Vault vault;
+  int out;
+
+  vault_set_up (&vault);
+  record = sp_vault_record_read (vault.fd, NULL);
+  g_assert_true (sp_image_files_set_aside (vault.fd, other, NULL));
+  out = openat (vault.fd, "image.out", O_RDONLY | O_DIRECTORY);
+  put_files (out, "x");
+  g_assert_true (sp_vault_settle (vault.path, NULL));
+  assert_text (out, SP_VAULT_SYSTEM, "x");
+  g_assert_false (sp_image_files_set_aside (vault.fd, record, &error));
+  g_assert_error (error, SP_PROBLEM, SP_PROBLEM_STORE);
+  (void) close (out);
+  vault_clear (&vault);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -446,5 +469,6 @@ main (int argc, char **argv)
     g_test_add_data_func (cases[i].name, &cases[i].how, test_killed);
   g_test_add_func ("/image-files/a-vault-without-any", test_none);
   g_test_add_func ("/image-files/what-cannot-be-told-stays", test_damaged);
+  g_test_add_func ("/image-files/what-is-of-no-image-of-the-vault-stays", test_strange);
   return g_test_run ();
 }

@@ -6,6 +6,7 @@
 
 #include "base/problem.h"
 #include "folder.h"
+#include "host/vm/room.h"
 #include "host/vm/vault-record.h"
 
 #define SIZE (8 * 1024 * 1024)
@@ -195,6 +196,20 @@ test_no_volume (Folder *folder, gconstpointer data)
   g_assert_cmpint (faccessat (folder->fd, "before.new", F_OK, 0), !=, 0);
 }
 
+static void
+test_room (Folder *folder, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (sp_room_check (folder->fd, 0, "nothing", "", &error));
+  g_assert_no_error (error);
+  g_assert_false (
+      sp_room_check (folder->fd, G_MAXUINT64 / 2, "all of it", ", or do without", &error));
+  g_assert_error (error, SP_PROBLEM, SP_PROBLEM_STORE);
+  g_assert_nonnull (strstr (error->message, "no room for all of it"));
+  g_assert_true (g_str_has_suffix (error->message, ", or do without"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -206,5 +221,6 @@ main (int argc, char **argv)
   ADD_TEST ("/vault-copy/taken-back-after-something-was-written", test_taken_back_late);
   ADD_TEST ("/vault-copy/without-an-anchor", test_without_anchor);
   ADD_TEST ("/vault-copy/without-a-data-volume", test_no_volume);
+  ADD_TEST ("/room/too-much-is-refused-with-advice", test_room);
   return g_test_run ();
 }
