@@ -92,6 +92,7 @@ static const SpCliOption image_audit_options[] = {
 static const SpCliOption update_options[] = {
   { "image", "ID", FALSE, "which image; the newest of this host where it is not given" },
   { "older", NULL, FALSE, "also one of an older version than the vault has had" },
+  { "new-disk", NULL, FALSE, "make a cloud image's system disk anew, also where it could stay" },
   { "no-copy", NULL, FALSE, "without a copy of the data volume, and so without a way back for it" },
   { "deadline", "TIME", FALSE, "how long it may take to answer, as in 2m; 4m" },
 };
@@ -224,7 +225,7 @@ const SpCliVerb sp_cli_verbs[] = {
   VM_VERB ("stop", "stop a vault's machine in good order", sp_cli_vm_stop),
   VM_VERB ("status", "show how a vault's machine is", sp_cli_vm_status),
   { .name = "vm update",
-    .args = "[VAULT] [--image ID] [--older] [--no-copy] [--deadline TIME]",
+    .args = "[VAULT] [--image ID] [--older] [--new-disk] [--no-copy] [--deadline TIME]",
     .help = "move a vault to another image, with the data that it has",
     SP_CLI_OPTIONS (update_options),
     .max_args = 1,

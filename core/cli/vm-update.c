@@ -26,6 +26,7 @@ read_options (SpCli *cli, char **ret_folder, SpUpdateOptions *options, GError **
                                 .plugin_dir = vm.plugin_dir,
                                 .image = sp_cli_get (cli, "image"),
                                 .older = sp_cli_has (cli, "older"),
+                                .new_disk = sp_cli_has (cli, "new-disk"),
                                 .no_copy = sp_cli_has (cli, "no-copy"),
                                 .start_ms = (guint) CLAMP (deadline_s, 0, MAX_DEADLINE_S) * 1000,
                                 .report = sp_print_step,

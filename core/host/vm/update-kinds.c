@@ -57,9 +57,14 @@ find_known_appliance (const SpUpdate *update, const SpVaultRecord *of, const cha
 }
 
 static gboolean
-check_nothing (SpUpdate *update, GError **error)
+check_appliance (SpUpdate *update, GError **error)
 {
-  return TRUE;
+  if (!update->options->new_disk)
+    return TRUE;
+  g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_USAGE,
+                       "--new-disk is for vaults of a cloud image: an appliance has no disk of its "
+                       "own but the one with the data");
+  return FALSE;
 }
 
 /* ---- a cloud image ------------------------------------------------------------------------------------------ */
@@ -119,7 +124,7 @@ has_same_machine (const SpUpdate *update)
 static gboolean
 check_cloud (SpUpdate *update, GError **error)
 {
-  update->stays = has_same_machine (update);
+  update->stays = !update->options->new_disk && has_same_machine (update);
   if (sp_image_files_taken (update->fd, SP_VAULT_SEED) == 0)
     return update->stays || sp_room_check (update->fd,
                                            MAX (sp_image_files_taken (update->fd, SP_VAULT_SYSTEM),
@@ -214,7 +219,7 @@ make_cloud (SpUpdate *update, int draft, char **ret_message, gboolean *ret_skipp
 /* ---- the rows ----------------------------------------------------------------------------------------------- */
 
 const SpUpdateKind sp_update_kinds[SP_N_UPDATE_KINDS] = {
-  [SP_UPDATE_APPLIANCE] = { "image build", find_appliance, find_known_appliance, check_nothing,
+  [SP_UPDATE_APPLIANCE] = { "image build", find_appliance, find_known_appliance, check_appliance,
                             NULL },
   [SP_UPDATE_CLOUD] = { "image build --cloud", find_cloud, find_known_cloud, check_cloud,
                         make_cloud },

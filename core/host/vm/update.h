@@ -22,6 +22,7 @@ typedef struct {
   const char *plugin_dir; /* NULL: the default one */
   const char *image;      /* NULL: the newest of this host */
   gboolean older;         /* it may be of an older version than the vault has had */
+  gboolean new_disk;      /* make the machine's own disk anew, also where it could stay */
   gboolean no_copy;       /* keep no copy of the data volume */
   guint start_ms;         /* how long the new image may take to answer; 0: as long as a start may */
   void (*report) (const SpStepReport *report, guint n_steps, gpointer data);
