@@ -177,7 +177,8 @@ class Install(Case):
     def test_systemd_gets_the_unit(self):
         self.machine.write("bin/systemctl", '#!/bin/sh\necho "$*" >>/run/systemctl\n', 0o755)
         self.assert_runs(self.machine.run("/media/install"))
-        self.assertEqual(read(self.machine.at("run/systemctl")), b"enable secret-proxy-maintenance.service\nenable secret-proxyd.service\n")
+        self.assertEqual(read(self.machine.at("run/systemctl")),
+                         b"--no-reload enable secret-proxy-maintenance.service\n--no-reload enable secret-proxyd.service\n")
         for name in ("secret-proxyd", "secret-proxy-maintenance"):
             self.check_unit(name + ".service", name)
 

@@ -118,7 +118,7 @@ class Run(Machine):
 
     def test_where_sshd_cannot_be_shut_no_vault_starts(self):
         self.whole()
-        self.program("bin/systemctl", 'case $1 in mask) exit 1 ;; esac')
+        self.program("bin/systemctl", 'case $2 in mask) exit 1 ;; esac')
         self.assertEqual(self.run_it(), 1)
         self.assertIn("failed: sshd", self.out)
         self.assertNotIn("secret-proxyd", "".join(line for line in self.log() if not line.startswith("mount")))
@@ -146,8 +146,9 @@ class Ssh(Machine):
         for _ in range(2):
             self.assertEqual(self.run_it("maintenance", "shut"), 0, self.out)
         for unit in ("ssh.service", "ssh.socket", "sshd.service", "sshd.socket"):
-            self.assertEqual(self.log().count(f"systemctl mask {unit}"), 1)
+            self.assertEqual(self.log().count(f"systemctl --no-reload mask {unit}"), 1)
             self.assertIn(f"systemctl --no-reload disable --now {unit}", self.log())
+        self.assertEqual((self.log().count("systemctl daemon-reload"), self.log()[-1]), (1, "systemctl daemon-reload"))
 
     def test_openrcs_is_stopped_and_can_not_be_started(self):
         os.unlink(self.root.at("bin/systemctl"))

@@ -9,39 +9,12 @@ import subprocess
 import sys
 import unittest
 
+import backdoors
 from cloud_world import BIN, CloudWorld
 from test_rebuilt import IDENTITY, facts
 from vmlib.qmp import Monitor
 
 from lib.wait import SLOW, until  # noqa: E402, from tests/api by cloud_world
-
-START = 1 << 20
-
-# As root of that disk, below $R; each line is one back door, and the file that must be named for it.
-BACKDOORS = r"""
-/etc/systemd/system/planted.service|printf '[Service]\nExecStart=/bin/true\n' >$P
-/etc/systemd/system/timers.target.wants/planted.timer|mkdir -p ${P%/*}; ln -s /etc/systemd/system/planted.timer $P
-/usr/lib/systemd/system-generators/planted|printf '#!/bin/sh\n' >$P; chmod 755 $P
-/etc/cron.d/planted|echo '* * * * * root /bin/true' >$P
-/etc/udev/rules.d/99-planted.rules|echo 'RUN+="/bin/true"' >$P
-/etc/ld.so.preload|echo /usr/lib/planted.so >$P
-/etc/pam.d/common-auth|sed -i '1i auth sufficient pam_permit.so' $P
-/etc/nsswitch.conf|echo 'passwd: planted files' >>$P
-/etc/passwd|echo 'toor:x:0:0::/root:/bin/sh' >>$P
-/etc/shadow|echo 'toor:$6$planted$x:19000:0:99999:7:::' >>$P
-/etc/ssh/sshd_config|echo 'PermitRootLogin yes' >>$P
-/etc/sudoers.d/planted|echo 'ALL ALL=(ALL) NOPASSWD:ALL' >$P
-/usr/bin/planted|cp $R/usr/bin/true $P; chmod 4755 $P
-/usr/bin/dash|setcap cap_setuid+ep $P
-/usr/lib/python3/dist-packages/cloudinit/__pycache__/planted.cpython-311.pyc|mkdir -p ${P%/*}; echo x >$P
-/boot/vmlinuz-%|for K in $R/boot/vmlinuz-*; do echo x >>$K; done
-/boot/initrd.img-%|for K in $R/boot/initrd.img-*; do echo x >>$K; done
-/boot/extlinux/extlinux.conf|sed -i 's/quiet/quiet init=\/bin\/sh/' $P
-/opt/secret-proxy/bin/secret-proxyd|echo x >>$P
-/etc/ssl/certs/ca-certificates.crt|echo planted >>$P
-/etc/hosts|echo '10.0.0.1 api.telegram.org' >>$P
-/etc/cloud/cloud.cfg.d/99-planted.cfg|echo 'runcmd: [[/bin/true]]' >$P
-"""
 
 
 def run(*argv, **more):
@@ -56,7 +29,7 @@ class Mounted:
 
     def sh(self, script):
         os.makedirs(self.folder, exist_ok=True)
-        mount = f"set -e; mount -o loop,offset={START} '{self.raw}' '{self.folder}'; R='{self.folder}'; {script}\numount '{self.folder}'"
+        mount = f"set -e; mount -o loop,offset={backdoors.START} '{self.raw}' '{self.folder}'; R='{self.folder}'; {script}\numount '{self.folder}'"
         return run("unshare", "--mount", "sh", "-c", mount, text=True).stdout
 
 
@@ -76,6 +49,7 @@ class Audited(unittest.TestCase):
     def look(self, disk, *more):
         done = self.world.host("--json", "image", "audit", disk, "--base", self.world.image_folder, *more, timeout=900 * SLOW)
         self.assertIn(done.status, (0, 9), done)
+        self.assertIn("findings", done.json, done)
         return done.json["findings"]
 
     def copy(self, name):
@@ -85,30 +59,28 @@ class Audited(unittest.TestCase):
 
     def test_1_each_back_door_is_named(self):
         raw = self.copy("planted")
-        rows = [line.split("|", 1) for line in BACKDOORS.strip().splitlines()]
-        script = "\n".join(f'P="$R{path}"\n{act}' for path, act in rows)
-        Mounted(raw, self.world.path("mounted")).sh(script)
-        with open(raw, "r+b") as file:
-            # The boot loader: its first sector, that of the partition, and the gap between.
-            for place in (0x80, 0x2000, START + 0x80):
-                file.seek(place)
-                file.write(b"planted")
+        mounted = Mounted(raw, self.world.path("mounted"))
+        mounted.sh(backdoors.planting(mounted.folder))
+        backdoors.plant_in_places(raw)
         disk = self.world.path("planted.qcow2")
         run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, disk)
         os.unlink(raw)
         found = {(one["code"], one["path"]) for one in self.look(disk)}
         paths = {path for _, path in found}
-        for path, _ in rows:
-            with self.subTest(path):
-                self.assertTrue(path in paths or (path.endswith("%") and any(one.startswith(path[:-1]) for one in paths)), sorted(found))
-        for code, path in (("setuid", "/usr/bin/planted"), ("capability", "/usr/bin/dash"), ("gap-changed", "code"),
-                           ("gap-changed", "before-1"), ("boot-changed", "partition-1")):
+        for row in backdoors.ROWS:
+            with self.subTest(row.name):
+                begin, each, _ = row.path.partition("%")
+                self.assertTrue(begin in paths or (each and any(one.startswith(begin) for one in paths)), sorted(found))
+        for place in backdoors.PLACES:
+            with self.subTest(place.name):
+                self.assertIn(place.finding, found)
+        for code, path in (("setuid", "/usr/bin/planted"), ("capability", "/usr/bin/dash")):
             self.assertIn((code, path), found)
         # And nothing else: what is not planted is no finding.
-        planted = {path for path, _ in rows}
+        planted = {row.path for row in backdoors.ROWS}
         others = {path for path in paths if path not in planted and not path.startswith(("/boot/vmlinuz-", "/boot/initrd.img-")) and
                   not any(one.startswith(path + "/") for one in planted)}
-        self.assertEqual(others, {"code", "before-1", "partition-1"})
+        self.assertEqual(others, {place.finding[1] for place in backdoors.PLACES})
 
     def test_2_a_takeover_refuses_it_and_takes_it_back(self):
         world = self.world
@@ -136,7 +108,7 @@ class Audited(unittest.TestCase):
         with open(os.path.join(world.vault, "ssh-key.pub"), encoding="ascii") as file:
             killed = file.read()
         taking = world.start_takeover("--resume")
-        world.press("takeover-check", timeout=1800)
+        world.press("takeover-check", timeout=1800, during=taking)
         out, err = taking.communicate(timeout=900)
         self.assertEqual(taking.returncode, 0, (out, err))
         self.assertIn(b"1 digests are accepted", out)

@@ -75,6 +75,10 @@ class Small(unittest.TestCase):
         self.assertEqual(done.returncode, 0 if answer["ok"] else 9)
         return answer["findings"]
 
+    @staticmethod
+    def blocks(raw):
+        return run("debugfs", "-R", "blocks /ldlinux.sys", raw, text=True).stdout
+
     def found(self, findings):
         return {(one["code"], one["path"]) for one in findings}
 
@@ -118,6 +122,23 @@ class Small(unittest.TestCase):
 
         disk = self.disk("agent", write_into_the_journal)
         self.assertEqual(self.found(self.audit(disk)), {("content-changed", "/usr/bin/tool")})
+
+    def test_where_the_boot_loader_lies_counts_too(self):
+        """Its first stage goes by places: the same file elsewhere would leave old ones to whatever is there."""
+        def move(raw):
+            loader = self.path("ldlinux.sys")
+            before = self.blocks(raw)
+            # What is written in between has its place.
+            filler = os.path.join(self.dir, "filler")
+            with open(filler, "wb") as file:
+                file.write(b"x" * 65536)
+            script = f"rm /ldlinux.sys\nwrite {filler} filler\nwrite {loader} ldlinux.sys\nrm /filler\n"
+            subprocess.run(["debugfs", "-w", "-f", "/dev/stdin", raw], input=script.encode(), check=True, capture_output=True)
+            self.assertNotEqual(self.blocks(raw), before)
+
+        self.put("ldlinux.sys", "loader" * 1000)
+        self.base = self.disk("base")
+        self.assertEqual(self.found(self.audit(self.disk("agent", move))), {("attributes-changed", "/ldlinux.sys")})
 
     def test_what_a_killed_one_leaves_is_removed_by_the_next(self):
         def rooms():

@@ -5,8 +5,10 @@ One agent's machine and one vault, in the order of the tests: a boot takes a min
 import json
 import os
 import re
+import tarfile
 import unittest
 
+import backdoors
 from cloud_world import CloudWorld
 from vmlib.checklist import CLOUD_HOST, wrong
 from vmlib.qmp import Monitor
@@ -26,19 +28,21 @@ cat /sys/class/dmi/id/product_uuid /sys/class/net/eth0/address | sed 's/^/machin
 grep -v ':[*!]' /etc/shadow | sed 's/^/password /'
 """
 
-# As root of the agent's machine: a key, a password, a second root, a unit, and sshd on another port.
-BACKDOORS = r"""
+# As root of the agent's machine, beside what is in backdoors.py: a key, a password, and a unit that is enabled.
+WAYS_IN = r"""
 set -e
 mkdir -p /root/.ssh && cat /home/proxy/.ssh/authorized_keys >/root/.ssh/authorized_keys
 echo 'proxy:letmein' | chpasswd
-echo 'toor::0:0::/root:/bin/sh' >>/etc/passwd
-printf '[Service]\nExecStart=/bin/touch /planted\n[Install]\nWantedBy=multi-user.target\n' >/etc/systemd/system/planted.service
-systemctl enable planted.service
 echo 'PasswordAuthentication yes' >>/etc/ssh/sshd_config
+mkdir -p /etc/systemd/system/multi-user.target.wants
+ln -s ../planted.service /etc/systemd/system/multi-user.target.wants/planted.service
 echo planted >/opt/secret-proxy/planted
-sync
 """
-FOUND = "ls /planted /etc/systemd/system/planted.service /opt/secret-proxy/planted; grep -l toor /etc/passwd; grep '^PasswordAuthentication yes' /etc/ssh/sshd_config"
+FOUND = """
+ls -d /etc/systemd/system/multi-user.target.wants/planted.service /opt/secret-proxy/planted
+grep '^PasswordAuthentication yes' /etc/ssh/sshd_config
+"""
+DISK = "/dev/vda"
 
 
 def facts(text):
@@ -69,8 +73,9 @@ class Rebuilt(unittest.TestCase):
     def test_1_the_agents_root_plants_what_it_likes(self):
         type(self).theirs = facts(self.in_agents(IDENTITY))
         self.assertGreaterEqual(len(self.theirs), 6, self.theirs)
-        self.in_agents(BACKDOORS)
-        self.assertIn("/opt/secret-proxy/planted", self.in_agents(FOUND + "; true"))
+        self.in_agents(WAYS_IN + backdoors.planting_here(DISK))
+        self.assertEqual(len(self.in_agents(FOUND).split("\n")), 4)
+        self.assertLessEqual(set(backdoors.NAMES), backdoors.seen(self.in_agents(backdoors.looking(DISK))))
 
     # ---- killed
 
@@ -122,7 +127,7 @@ class Rebuilt(unittest.TestCase):
     def test_4_takeover(self):
         world = self.world
         taking = world.start_takeover()
-        world.press("takeover-check", timeout=900)
+        world.press("takeover-check", timeout=900, during=taking)
         out, err = taking.communicate(timeout=900)
         self.assertEqual(taking.returncode, 0, err)
         lines = [line for line in map(json.loads, out.decode().splitlines()) if "step" in line]
@@ -168,12 +173,27 @@ class Rebuilt(unittest.TestCase):
         self.assertGreaterEqual(len(ours), 6, ours)
         self.assertEqual(ours & self.theirs, set())
         self.assertNotIn("password", out)
-        status, out, err = self.in_vault(FOUND)
-        self.assertNotEqual(status, 0)
-        self.assertEqual(out, "")
+        self.check_that_nothing_of_it_is_there()
         status, out, _ = self.in_vault("systemctl is-enabled ssh.service; systemctl is-active ssh.service")
         self.assertEqual(out.split(), ["masked", "inactive"])
         self.check_that_others_are_refused()
+
+    def check_that_nothing_of_it_is_there(self):
+        status, out, _ = self.in_vault(FOUND)
+        self.assertNotEqual(status, 0)
+        self.assertEqual(out, "")
+        status, out, err = self.in_vault(backdoors.looking(DISK))
+        self.assertEqual(status, 0, err)
+        there = backdoors.seen(out)
+        for name in backdoors.NAMES:
+            with self.subTest(name):
+                self.assertNotIn(name, there)
+        self.assertEqual(there, set())
+        # All that the daemon is made of is the host's, by the list that is in the host's own bundle.
+        with tarfile.open(os.path.join(self.world.image_folder, "bundle.tar")) as bundle:
+            sums = bundle.extractfile("./sums").read().decode()
+        status, out, err = self.in_vault("cd /opt/secret-proxy && cat sums && sha256sum --check --quiet --strict sums >&2")
+        self.assertEqual((status, out), (0, sums), err)
 
     def check_that_others_are_refused(self):
         port = self.world.vm("status").json["ssh"].rpartition(":")[2]

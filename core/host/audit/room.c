@@ -229,7 +229,7 @@ copy_bytes (int from, int to, GError **error)
 
   while ((n = copy_file_range (from, &at, to, NULL, CHUNK, 0)) > 0)
     ;
-  return (n == 0 && fsync (to) == 0) || fail_errno (error, "copy", "the disk");
+  return n == 0 || fail_errno (error, "copy", "the disk");
 }
 
 static gboolean
@@ -290,6 +290,8 @@ take_out (const char *path, int folder, const char *name, GError **error)
   }
   to = openat (folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   ok = to >= 0 ? copy_bytes (from, to, error) : fail_errno (error, "make", name);
+  /* This one stays; what is in the room need not outlive a power cut. */
+  ok = ok && (fsync (to) == 0 || fail_errno (error, "write", name));
   (void) close (from);
   if (to >= 0)
     (void) close (to);

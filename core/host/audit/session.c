@@ -109,22 +109,37 @@ keep_all (SpAuditSession *session, SpAuditTree *tree, guint part, GError **error
 
 /* ---- where a boot loader looks that knows no file systems -------------------------------------------------- */
 
+/* Numbers of blocks, and nothing else. */
+static gboolean
+is_list (const char *text)
+{
+  return *text != 0 && text[strspn (text, "0123456789 \n")] == 0;
+}
+
 /* Syslinux' first sector has the places of the blocks of ldlinux.sys in it: the file's content says nothing of
- * what lies there.  So they are part of what the file is, as an attribute of ours. */
+ * what lies there.  So they are part of what the file is, as an attribute of ours.  The words go through a shell;
+ * none of them is the disk's. */
 static gboolean
 note_blocks (SpAuditSession *session, SpAuditTree *tree, SpAuditEntry *entry, GError **error)
 {
   g_autofree char *device = g_str_equal (tree->table, "none")
                                 ? g_strdup (DEVICE)
                                 : g_strdup_printf (DEVICE "%u", entry->part);
-  g_autofree char *request = g_strdup_printf ("blocks %s", entry->path);
-  char *argv[] = { (char *) "debugfs", (char *) "-R", request, device, NULL };
+  g_autofree char *command =
+      g_strdup_printf ("debugfs -R 'blocks %s' %s 2>/dev/null", entry->path, device);
+  char *argv[] = { command, NULL };
   char *blocks = guestfs_debug (session, "sh", argv);
   g_autofree char *sum = NULL;
   g_autofree char *before = g_steal_pointer (&entry->xattrs);
 
   if (blocks == NULL)
     return sp_audit_session_fail (session, "the boot loader's blocks can't be found", error);
+  if (!is_list (blocks)) {
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_INTEGRITY,
+                 "the boot loader's blocks can't be found: %.200s", blocks);
+    free (blocks);
+    return FALSE;
+  }
   sum = g_compute_checksum_for_string (G_CHECKSUM_SHA256, blocks, -1);
   free (blocks);
   entry->xattrs =
@@ -155,12 +170,12 @@ walk_part (SpAuditSession *session, SpAuditTree *tree, const SpAuditPart *part, 
     return TRUE;
   if (!sp_audit_session_mount (session, tree, part->number, error) ||
       !sp_audit_walk (session, tree, part->number, error) ||
-      (g_str_equal (part->fs, "ext") && !note_all_blocks (session, tree, part->number, error)) ||
       !keep_all (session, tree, part->number, error))
     return FALSE;
   if (guestfs_umount_all (session) != 0)
     return sp_audit_session_fail (session, "a partition can't be unmounted", error);
-  return TRUE;
+  /* Not before, as what is mounted need not be whole on the disk. */
+  return !g_str_equal (part->fs, "ext") || note_all_blocks (session, tree, part->number, error);
 }
 
 gboolean

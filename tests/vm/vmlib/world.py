@@ -307,10 +307,18 @@ class World:
         written = self.told()
         return Agent(self.port, written["token"], written["tls_pin"], name="agent")
 
-    def press(self, words, button="Approve once", timeout=60):
-        """Wait for the message with these words, and press a button of it."""
-        card = self.telegram.wait_message(ALICE, words, timeout=timeout * SLOW)
-        assert card is not None, f"no message says {words!r}"
+    def press(self, words, button="Approve once", timeout=60, during=None):
+        """Wait for the message with these words, and press a button of it; `during`: the program without which there will be none."""
+        end = time.monotonic() + timeout * SLOW
+        card = None
+        while card is None:
+            try:
+                card = self.telegram.wait_message(ALICE, words, timeout=min(2, max(0, end - time.monotonic())))
+            except TimeoutError:
+                if during is not None and during.poll() is not None:
+                    raise AssertionError(f"what was to lead to a message has ended: {during.returncode}, {during.communicate()}") from None
+                if time.monotonic() >= end:
+                    raise
         return self.telegram.tap(ALICE, card["message_id"], button)
 
     # ---- what runs
