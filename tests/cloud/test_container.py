@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -164,6 +165,29 @@ class Container(unittest.TestCase):
         self.assertIn("db", [item["name"] for item in items])
         self.assertTrue(self.world.must("--json", "--vault", self.world.vault + "/", "audit", "verify").json["ok"])
         self.assertIs(self.world.must("--json", "--vault", self.world.vault + "/", "ownership", "verify").json["ok"], True)
+
+
+class MadeHere(unittest.TestCase):
+    def test_an_agent_that_makes_the_image_keeps_its_archive_as_long_as_its_machine(self):
+        world = ContainerWorld(telegram=False)
+        self.addCleanup(world.close)
+        # Where it is installed it has its recipes.
+        for name in ("bundle", "guest"):
+            shutil.copytree(os.path.join(BIN, name), world.path("core", name))
+        base = os.path.join(world.agent_home, "vendor.qcow2")
+        shutil.copy(os.path.join(world.image_folder, "base.qcow2"), base)
+        os.chown(base, world.user, world.user)
+        words = [base if word == world.agent_image else word for word in world.provision_words("--boot-timeout", "5m")]
+        agent = subprocess.Popen(world.as_agent(world.program, *words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        line = next(line for line in map(json.loads, agent.stdout) if line.get("step") == 5)
+        self.assertEqual(line["status"], "ok", line)
+        self.assertEqual(file_sum(os.path.join(world.staging, "container.tar")), file_sum(os.path.join(world.image_folder, "container.tar")))
+        self.assertNotIn("image.new", os.listdir(world.staging))
+        # Its machine ends before it answers: nothing of it is left.
+        os.kill(world.agents_machine(), signal.SIGKILL)
+        agent.communicate(timeout=120)
+        self.assertNotEqual(agent.returncode, 0)
+        self.assertEqual(os.listdir(world.staging), [])
 
 
 if __name__ == "__main__":
