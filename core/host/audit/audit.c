@@ -150,7 +150,8 @@ list_of (int base, const SpAuditOptions *options, GError **error)
 {
   g_autofree char *sha256 =
       options->base_sha256 ? g_strdup (options->base_sha256) : hash_file (base, error);
-  g_autofree char *name = sha256 ? g_strdup_printf ("%s-" SP_VERSION "-" LOOK ".tree", sha256) : NULL;
+  g_autofree char *name =
+      sha256 ? g_strdup_printf ("%s-" SP_VERSION "-" LOOK ".tree", sha256) : NULL;
   int folder = name ? open_lists (options, error) : -1;
   g_autoptr (GError) local = NULL;
   SpAuditTree *tree;
