@@ -155,12 +155,13 @@ static const ProvisionKind kinds[SP_N_IMAGE_KINDS + 1] = {
 };
 
 /* A file of an image stands for its folder; a path of nothing may have been meant as one.  NULL: it is no
- * image that is ready. */
+ * image that is ready.  Absolute, as a disk of the machine's may lie there. */
 static char *
 image_folder (const char *image)
 {
-  g_autofree char *dir = g_path_get_dirname (image);
-  g_autofree char *name = g_path_get_basename (image);
+  g_autofree char *path = g_canonicalize_filename (image, NULL);
+  g_autofree char *dir = g_path_get_dirname (path);
+  g_autofree char *name = g_path_get_basename (path);
   SpImageKind kind;
 
   if (g_file_test (image, G_FILE_TEST_IS_REGULAR)) {
@@ -170,7 +171,7 @@ image_folder (const char *image)
   }
   if (g_file_test (image, G_FILE_TEST_IS_DIR) ||
       (strchr (image, '/') != NULL && strstr (image, "://") == NULL))
-    return g_strdup (image);
+    return g_steal_pointer (&path);
   return NULL;
 }
 
