@@ -9,6 +9,7 @@
 #include <glib/gstdio.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -384,28 +385,37 @@ check_copy (const char *dir, const char *id, SpImageOpen open_image, GError **er
   return sp_image_damaged (error, dir, "has changed while it was copied");
 }
 
+/* One that is damaged is exchanged with it, and goes with the draft: a vault may need it, so that nobody could remove
+ * it first.  Else another process has brought the same one meanwhile. */
+static gboolean
+give_place (const char *copy, const char *final, gboolean is_damaged, GError **error)
+{
+  if (g_rename (copy, final) == 0 ||
+      ((errno == EEXIST || errno == ENOTEMPTY) &&
+       (!is_damaged || renameat2 (AT_FDCWD, copy, AT_FDCWD, final, RENAME_EXCHANGE) == 0)))
+    return TRUE;
+  g_set_error (error, SP_PROBLEM, SP_PROBLEM_STORE, "cannot make %s: %s", final,
+               g_strerror (errno));
+  return FALSE;
+}
+
 char *
 sp_image_folder_import (const char *dir, const char *id, SpImageKind kind, SpImageOpen open_image,
                         const char *state, GError **error)
 {
   g_autofree char *images = g_build_filename (state, SP_IMAGES, NULL);
   g_autofree char *final = g_build_filename (images, id, NULL);
+  gboolean is_there = g_file_test (final, G_FILE_TEST_IS_DIR);
   g_autoptr (SpDraft) draft = NULL;
   g_autofree char *copy = NULL;
 
-  if (g_file_test (final, G_FILE_TEST_IS_DIR))
+  if (is_there && check_copy (final, id, open_image, NULL))
     return g_steal_pointer (&final);
   draft = sp_draft_new (state, error);
   copy = draft ? g_build_filename (draft->path, "image", NULL) : NULL;
   if (copy == NULL || !make_folder (copy, error) || !copy_all (dir, kind, copy, error) ||
-      !check_copy (copy, id, open_image, error))
+      !check_copy (copy, id, open_image, error) || !give_place (copy, final, is_there, error))
     return NULL;
-  /* Another process may have brought the same one meanwhile. */
-  if (g_rename (copy, final) != 0 && errno != EEXIST && errno != ENOTEMPTY) {
-    g_set_error (error, SP_PROBLEM, SP_PROBLEM_STORE, "cannot make %s: %s", final,
-                 g_strerror (errno));
-    return NULL;
-  }
   return flush_folder (images, error) ? g_steal_pointer (&final) : NULL;
 }
 

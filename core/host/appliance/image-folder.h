@@ -53,7 +53,7 @@ char **sp_image_set_list (const char *state);
 /* Opens an image, checks every byte; NULL or its id. */
 typedef char *(*SpImageOpen) (const char *dir, GError **error);
 /* Copy @dir, an image of @kind with the id @id, to STATE/images/ID, whole or not at all; what has arrived is
- * checked by @open.  The path of the copy. */
+ * checked by @open.  One that lies there whole stays; one that is damaged is replaced.  The path of the copy. */
 char *sp_image_folder_import (const char *dir, const char *id, SpImageKind kind, SpImageOpen open,
                               const char *state, GError **error);
 /* Copy into the folder @to, which must not be there or be empty. */

@@ -121,6 +121,18 @@ class Images(Case):
             file.write("# more\n")
         self.assertIn("user-data", self.refused(INTEGRITY, "image", "import", self.at("damaged")))
 
+    def test_a_damaged_one_is_got_again(self):
+        """As the sentence says that names the damage; a vault may need it, so that it can't be removed before."""
+        name = self.call("image", "import", self.exported)["image"].removeprefix("sha256:")
+        for file, content in (("bundle.tar", b"x"), ("manifest", b"{}")):
+            with open(self.at("state", "images", name, file), "wb") as damaged:
+                damaged.write(content)
+            self.refused(INTEGRITY, "image", "measure", name)
+            self.call("image", "import", self.exported)
+            self.assertEqual(self.call("image", "measure", name)["image"], "sha256:" + name)
+            self.assertEqual(os.listdir(self.at("state", "images")), [name])
+        self.call("image", "rm", name, "--yes")
+
     def test_a_manifest_that_is_cut_off_is_damage(self):
         shutil.copytree(self.exported, self.at("cut"))
         os.truncate(self.at("cut", "manifest"), 10)
