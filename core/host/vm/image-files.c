@@ -106,12 +106,28 @@ record_in (int folder, const char *name)
   return record;
 }
 
+/* Where it is made of something else than the disk of now it needs its own, or that one would go by its name. */
+static gboolean
+has_disk (int folder, const SpVaultRecord *before)
+{
+  g_autoptr (SpVaultRecord) now = sp_vault_record_read (folder, NULL);
+  int part = open_part (folder, BEFORE);
+  gboolean has = is_there (part, SP_VAULT_SYSTEM);
+
+  shut (part);
+  return has ||
+         (now != NULL && g_strcmp0 (now->base, before->base) == 0 &&
+          g_strcmp0 (now->bundle, before->bundle) == 0 && g_str_equal (now->trust, before->trust));
+}
+
 SpVaultRecord *
 sp_image_files_before (int folder, const char *image)
 {
   g_autoptr (SpVaultRecord) record = record_in (folder, BEFORE);
 
-  return record != NULL && g_strcmp0 (record->image, image) == 0 ? g_steal_pointer (&record) : NULL;
+  return record != NULL && g_strcmp0 (record->image, image) == 0 && has_disk (folder, record)
+             ? g_steal_pointer (&record)
+             : NULL;
 }
 
 /* ---- there --------------------------------------------------------------------------------------------------- */

@@ -395,6 +395,33 @@ test_damaged (void)
   vault_clear (&vault);
 }
 
+/* The disk of then was removed to make room: the one of now must not be taken for it. */
+static void
+test_without_disk (void)
+{
+  static const char *const trusts[] = { SP_TRUST_REBUILT, SP_TRUST_AUDITED };
+  Vault vault;
+  int part;
+
+  vault_set_up (&vault);
+  part = openat (vault.fd, "image.before", O_RDONLY | O_DIRECTORY);
+  g_assert_cmpint (unlinkat (part, SP_VAULT_SYSTEM, 0), ==, 0);
+  g_assert_null (sp_image_files_before (vault.fd, "a"));
+  /* Of the same base and bundle, and trusted for the same reason, the one of now is of both. */
+  for (guint i = 0; i < G_N_ELEMENTS (trusts); i++) {
+    g_autoptr (SpVaultRecord) before = record_of ("b", trusts[i]);
+    g_autoptr (SpVaultRecord) found = NULL;
+
+    g_free (before->image);
+    before->image = g_strdup ("a");
+    g_assert_true (sp_vault_record_write (before, part, NULL));
+    found = sp_image_files_before (vault.fd, "a");
+    g_assert_cmpint (found != NULL, ==, i == 0);
+  }
+  (void) close (part);
+  vault_clear (&vault);
+}
+
 /* Of an image that the vault does not know. */
 static void
 test_strange (void)
@@ -469,6 +496,7 @@ main (int argc, char **argv)
     g_test_add_data_func (cases[i].name, &cases[i].how, test_killed);
   g_test_add_func ("/image-files/a-vault-without-any", test_none);
   g_test_add_func ("/image-files/what-cannot-be-told-stays", test_damaged);
+  g_test_add_func ("/image-files/without-its-disk-there-is-no-way-back", test_without_disk);
   g_test_add_func ("/image-files/what-is-of-no-image-of-the-vault-stays", test_strange);
   return g_test_run ();
 }
