@@ -116,6 +116,14 @@ class Run(Machine):
         self.assertIn("failed: the data disk is broken", self.out)
         self.assertNotIn("secret-proxyd", "".join(line for line in self.log() if not line.startswith("mount")))
 
+    def test_a_stop_between_two_starts_is_one(self):
+        self.whole()
+        self.program("bin/mount", "echo $PPID >/run/main")
+        self.program("bin/sleep", "read -r main </run/main; kill -TERM $main", log=False)
+        self.daemon("exit 1")
+        self.assertEqual(self.run_it(), 0, self.out)
+        self.assertEqual(len([line for line in self.log() if line.startswith("secret-proxyd ")]), 1)
+
     def test_where_sshd_cannot_be_shut_no_vault_starts(self):
         self.whole()
         self.program("bin/systemctl", 'case $2 in mask) exit 1 ;; esac')

@@ -86,6 +86,15 @@ class Container(test_run.Machine):
         os.unlink(self.root.at(f"sys/block/{DISK}/serial"))
         self.refused("the host gave it no read-only disk with the container")
 
+    def test_who_stops_it_stops_the_container(self):
+        """The engine gets the signal, which it passes on, and is waited for."""
+        self.whole()
+        self.program("bin/mount", "echo $PPID >/run/main")
+        self.podman(run=f"trap 'echo engine ended >>{test_run.LOG}; exit 0' TERM; read -r main </run/main; kill -TERM $main; i=0; "
+                        "while [ $i -lt 200000 ]; do i=$((i + 1)); done")
+        self.assertEqual(self.run_it(), 0, self.out)
+        self.assertEqual(self.log()[-1], "engine ended")
+
     def test_it_comes_late(self):
         self.whole()
         os.rename(self.root.at(f"sys/block/{DISK}"), self.root.at("sys/late"))
