@@ -5,7 +5,8 @@
 
 #include "cli/output.h"
 
-/* @findings: SpAuditFinding.  While a takeover goes on: a line for each, with --json an object {"finding":{…}}.  @cli: SpCli. */
+/* @findings: SpAuditFinding.  While a takeover goes on: a line for each, with --json an object
+ * {"finding":{…}}.  @cli: SpCli. */
 void sp_print_findings (GPtrArray *findings, gpointer cli);
 /* What is to be said of the disk args[0]: {"ok","findings"}, or a sentence and a table; @good is the end of
  * the sentence where there are none.  Takes @findings. */

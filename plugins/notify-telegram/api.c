@@ -1,9 +1,9 @@
 /* api.c - the calls behind api.h, each an exchange of notify-common/exchange.h
  *
  * What must stay true: the URI, which holds the token, is made in one place and shown nowhere; every text
- * that goes up is scrubbed of the token; each call ends exactly once.  A call that might be carried out twice (libsoup may
- * repeat one on a connection that the server had closed) is prevented by using POST, which it does not
- * repeat, and by a connection of its own where a copy would be seen by people.
+ * that goes up is scrubbed of the token; each call ends exactly once.  A call that might be carried out twice
+ * (libsoup may repeat one on a connection that the server had closed) is prevented by using POST, which it does
+ * not repeat, and by a connection of its own where a copy would be seen by people.
  */
 #include "api.h"
 

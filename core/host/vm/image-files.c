@@ -136,9 +136,14 @@ gboolean
 sp_image_files_set_aside (int folder, const SpVaultRecord *now, GError **error)
 {
   int out = mkdirat (folder, OUT, 0700) == 0 ? open_part (folder, OUT) : -1;
-  gboolean ok =
-      out >= 0 ? sp_vault_record_write (now, out, error) : fail (error, "make the folder", OUT);
+  gboolean ok = out >= 0 && sp_vault_record_write (now, out, error);
 
+  if (out < 0 && errno == EEXIST)
+    g_set_error_literal (error, SP_PROBLEM, SP_PROBLEM_STORE,
+                         "in the vault's folder lies " OUT ", with files that are of none of its "
+                         "images: look after them, and move it away");
+  else if (out < 0)
+    fail (error, "make the folder", OUT);
   shut (out);
   return ok && flush (folder, error);
 }

@@ -1,9 +1,11 @@
-/* update-kinds.c - what is exchanged where a vault moves to another image, by what it boots: the rows of update-private.h
+/* update-kinds.c - what is exchanged where a vault moves to another image, by what it boots: the rows of
+ * update-private.h
  *
  * Of an appliance nothing but the record: it boots files of the host's image set.  Of a cloud image its own disk,
- * which is made anew, as for a takeover at `rebuilt`; what the guest has written to the one of now is not on it, but
- * for what lies on the data volume.  With its programs in a container that disk stays, where both images make the same.  The key that opens the machine stays, as its private half never left the host;
- * the machine's own key is made anew, since nothing but its disk has the old one.
+ * which is made anew, as for a takeover at `rebuilt`; what the guest has written to the one of now is not on it,
+ * but for what lies on the data volume.  With its programs in a container that disk stays, where both images make
+ * the same.  The key that opens the machine stays, as its private half never left the host; the machine's own key
+ * is made anew with the disk, since nothing but that has the old one.
  */
 #include <unistd.h>
 

@@ -441,6 +441,7 @@ test_strange (void)
   assert_text (out, SP_VAULT_SYSTEM, "x");
   g_assert_false (sp_image_files_set_aside (vault.fd, record, &error));
   g_assert_error (error, SP_PROBLEM, SP_PROBLEM_STORE);
+  g_assert_nonnull (strstr (error->message, "move it away"));
   (void) close (out);
   vault_clear (&vault);
 }
