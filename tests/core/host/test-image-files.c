@@ -84,6 +84,14 @@ say_nothing (const char *text)
 {
 }
 
+typedef struct {
+  const char *name, *to;
+  SpImageFrom from;
+  gboolean keep;  /* or take it back */
+  gboolean data;  /* put the data of before back, too: there is no trial */
+  gboolean stays; /* all images have the disk of "b", of which nothing is exchanged */
+} Case;
+
 /* ---- a vault ------------------------------------------------------------------------------------------------ */
 
 typedef struct {
@@ -108,22 +116,24 @@ put_files (int folder, const char *id)
   put (folder, SP_VAULT_SSH_HOSTS, id);
 }
 
+/* With the disk that came with @disk. */
 static SpVaultRecord *
-record_of (const char *id, const char *trust)
+record_of (const char *id, const char *disk, const char *trust)
 {
   SpVaultRecord *record = sp_vault_record_new (id, trust, NULL);
 
-  record->base = g_strdup (id);
-  record->bundle = g_strdup (id);
+  record->base = g_strdup (disk);
+  record->bundle = g_strdup (disk);
   return record;
 }
 
-/* Of image "b", which came after "a"; the disk of "a" was the agent's. */
+/* Of image "b", which came after "a"; the disk of "a" was the agent's, where it had its own. */
 static void
-vault_set_up (Vault *vault)
+vault_set_up (Vault *vault, gboolean stays)
 {
-  g_autoptr (SpVaultRecord) record = record_of ("b", SP_TRUST_REBUILT);
-  g_autoptr (SpVaultRecord) before = record_of ("a", SP_TRUST_AUDITED);
+  g_autoptr (SpVaultRecord) record = record_of ("b", "b", SP_TRUST_REBUILT);
+  g_autoptr (SpVaultRecord) before =
+      record_of ("a", stays ? "b" : "a", stays ? SP_TRUST_REBUILT : SP_TRUST_AUDITED);
   g_autofree char *message = NULL;
   int part;
 
@@ -141,7 +151,8 @@ vault_set_up (Vault *vault)
   g_assert_true (sp_vault_record_write (record, vault->fd, NULL));
   g_assert_cmpint (mkdirat (vault->fd, "image.before", 0700), ==, 0);
   part = openat (vault->fd, "image.before", O_RDONLY | O_DIRECTORY);
-  put_files (part, "a");
+  if (!stays)
+    put_files (part, "a");
   g_assert_true (sp_vault_record_write (before, part, NULL));
   (void) close (part);
 }
@@ -169,29 +180,47 @@ has (const Vault *vault, const char *name)
   return faccessat (vault->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* That of the image with the disk @disk. */
+static void
+assert_origin (const SpVaultRecord *record, const char *disk)
+{
+  g_assert_cmpstr (record->base, ==, disk);
+  g_assert_cmpstr (record->trust, ==,
+                   g_str_equal (disk, "a") ? SP_TRUST_AUDITED : SP_TRUST_REBUILT);
+}
+
+static void
+assert_way_back (const Vault *vault, const char *image, gboolean stays)
+{
+  g_autoptr (SpVaultRecord) before = sp_image_files_before (vault->fd, image);
+  int part = openat (vault->fd, "image.before", O_RDONLY | O_DIRECTORY);
+
+  g_assert_nonnull (before);
+  assert_origin (before, stays ? "b" : image);
+  if (!stays) {
+    assert_text (part, SP_VAULT_SYSTEM, image);
+    assert_text (part, SP_VAULT_SSH_HOSTS, image);
+  }
+  g_assert_cmpint (faccessat (part, SP_VAULT_SYSTEM, F_OK, 0) == 0, ==, !stays);
+  (void) close (part);
+}
+
 /* Whatever was killed: all of the folder is of one image, and the way back is whole.  The image, to be freed. */
 static char *
-assert_whole (const Vault *vault, gboolean has_seed)
+assert_whole (const Vault *vault, gboolean has_seed, gboolean stays)
 {
   static const char *const leftovers[] = { "image.new", "image.out", "image.back" };
   g_autoptr (SpVaultRecord) record = sp_vault_record_read (vault->fd, NULL);
-  g_autoptr (SpVaultRecord) before = NULL;
-  int part = openat (vault->fd, "image.before", O_RDONLY | O_DIRECTORY);
+  const char *disk;
 
   g_assert_nonnull (record);
   g_assert_false (record->on_trial || record->restoring);
-  assert_text (vault->fd, SP_VAULT_SYSTEM, record->image);
-  assert_text (vault->fd, SP_VAULT_SSH_HOSTS, record->image);
+  disk = stays ? "b" : record->image;
+  assert_text (vault->fd, SP_VAULT_SYSTEM, disk);
+  assert_text (vault->fd, SP_VAULT_SSH_HOSTS, disk);
   assert_text (vault->fd, SP_VAULT_SSH_KEY, "key");
-  g_assert_cmpstr (record->base, ==, record->image);
-  g_assert_cmpstr (record->trust, ==,
-                   g_str_equal (record->image, "a") ? SP_TRUST_AUDITED : SP_TRUST_REBUILT);
-  before = sp_image_files_before (vault->fd, record->previous);
-  g_assert_nonnull (before);
-  g_assert_cmpstr (before->base, ==, record->previous);
-  assert_text (part, SP_VAULT_SYSTEM, record->previous);
-  assert_text (part, SP_VAULT_SSH_HOSTS, record->previous);
-  (void) close (part);
+  assert_origin (record, disk);
+  assert_way_back (vault, record->previous, stays);
   for (gsize i = 0; i < G_N_ELEMENTS (leftovers); i++)
     g_assert_false (has (vault, leftovers[i]));
   g_assert_cmpint (has (vault, SP_VAULT_SEED), ==, has_seed);
@@ -199,13 +228,6 @@ assert_whole (const Vault *vault, gboolean has_seed)
 }
 
 /* ---- what a move does ---------------------------------------------------------------------------------------- */
-
-typedef struct {
-  const char *to;
-  SpImageFrom from;
-  gboolean keep; /* or take it back */
-  gboolean data; /* put the data of before back, too: there is no trial */
-} Case;
 
 static gboolean
 settle (const Vault *vault, gconstpointer data)
@@ -248,10 +270,12 @@ move (const Vault *vault, gconstpointer data)
   if (how->from == SP_IMAGE_FROM_DRAFT) {
     int draft = sp_image_files_draft (vault->fd, NULL);
 
-    put_files (draft, how->to);
-    put (draft, SP_VAULT_SEED, how->to);
+    if (!how->stays) {
+      put_files (draft, how->to);
+      put (draft, SP_VAULT_SEED, how->to);
+    }
     (void) close (draft);
-    origin = record_of (how->to, SP_TRUST_REBUILT);
+    origin = record_of (how->to, how->stays ? "b" : how->to, SP_TRUST_REBUILT);
   } else {
     origin = sp_image_files_before (vault->fd, how->to);
   }
@@ -290,11 +314,11 @@ kill_twice (const Case *how, int first, int second, char **ret_image)
   Vault vault;
   gboolean settled;
 
-  vault_set_up (&vault);
+  vault_set_up (&vault, how->stays);
   g_assert_false (in_child (&vault, first, move, how));
   settled = in_child (&vault, second, settle, NULL);
   g_assert_true (in_child (&vault, -1, settle, NULL));
-  *ret_image = assert_whole (&vault, has (&vault, SP_VAULT_SEED));
+  *ret_image = assert_whole (&vault, has (&vault, SP_VAULT_SEED), how->stays);
   /* A seed is of the image that it came with. */
   if (has (&vault, SP_VAULT_SEED))
     assert_text (vault.fd, SP_VAULT_SEED, *ret_image);
@@ -314,10 +338,11 @@ moments (const Case *how)
     Vault vault;
     g_autofree char *image = NULL;
 
-    vault_set_up (&vault);
+    vault_set_up (&vault, how->stays);
     killed = !in_child (&vault, n, move, how);
     if (!killed) {
-      image = assert_whole (&vault, how->from == SP_IMAGE_FROM_DRAFT && how->keep);
+      image = assert_whole (&vault, how->from == SP_IMAGE_FROM_DRAFT && how->keep && !how->stays,
+                            how->stays);
       g_assert_cmpstr (image, ==, how->keep || how->data ? how->to : "b");
     }
     vault_clear (&vault);
@@ -380,7 +405,7 @@ test_damaged (void)
   Vault vault;
   int out;
 
-  vault_set_up (&vault);
+  vault_set_up (&vault, FALSE);
   record = sp_vault_record_read (vault.fd, NULL);
   g_assert_true (sp_image_files_set_aside (vault.fd, record, NULL));
   sp_vault_record_try (record, "a");
@@ -403,17 +428,15 @@ test_without_disk (void)
   Vault vault;
   int part;
 
-  vault_set_up (&vault);
+  vault_set_up (&vault, FALSE);
   part = openat (vault.fd, "image.before", O_RDONLY | O_DIRECTORY);
   g_assert_cmpint (unlinkat (part, SP_VAULT_SYSTEM, 0), ==, 0);
   g_assert_null (sp_image_files_before (vault.fd, "a"));
   /* Of the same base and bundle, and trusted for the same reason, the one of now is of both. */
   for (guint i = 0; i < G_N_ELEMENTS (trusts); i++) {
-    g_autoptr (SpVaultRecord) before = record_of ("b", trusts[i]);
+    g_autoptr (SpVaultRecord) before = record_of ("a", "b", trusts[i]);
     g_autoptr (SpVaultRecord) found = NULL;
 
-    g_free (before->image);
-    before->image = g_strdup ("a");
     g_assert_true (sp_vault_record_write (before, part, NULL));
     found = sp_image_files_before (vault.fd, "a");
     g_assert_cmpint (found != NULL, ==, i == 0);
@@ -427,12 +450,12 @@ static void
 test_strange (void)
 {
   g_autoptr (SpVaultRecord) record = NULL;
-  g_autoptr (SpVaultRecord) other = record_of ("x", SP_TRUST_REBUILT);
+  g_autoptr (SpVaultRecord) other = record_of ("x", "x", SP_TRUST_REBUILT);
   g_autoptr (GError) error = NULL;
   Vault vault;
   int out;
 
-  vault_set_up (&vault);
+  vault_set_up (&vault, FALSE);
   record = sp_vault_record_read (vault.fd, NULL);
   g_assert_true (sp_image_files_set_aside (vault.fd, other, NULL));
   out = openat (vault.fd, "image.out", O_RDONLY | O_DIRECTORY);
@@ -449,52 +472,25 @@ test_strange (void)
 int
 main (int argc, char **argv)
 {
-  static const struct {
-    const char *name;
-    Case how;
-  } cases[] = {
-    { "/image-files/killed/update-kept",
-      {
-          "c",
-          SP_IMAGE_FROM_DRAFT,
-          TRUE,
-          FALSE,
-      } },
-    { "/image-files/killed/update-taken-back",
-      {
-          "c",
-          SP_IMAGE_FROM_DRAFT,
-          FALSE,
-          FALSE,
-      } },
-    { "/image-files/killed/back-kept",
-      {
-          "a",
-          SP_IMAGE_FROM_BEFORE,
-          TRUE,
-          FALSE,
-      } },
-    { "/image-files/killed/back-taken-back",
-      {
-          "a",
-          SP_IMAGE_FROM_BEFORE,
-          FALSE,
-          FALSE,
-      } },
-    { "/image-files/killed/back-with-the-data",
-      {
-          "a",
-          SP_IMAGE_FROM_BEFORE,
-          FALSE,
-          TRUE,
-      } },
+  static const Case cases[] = {
+    { "update-kept", "c", SP_IMAGE_FROM_DRAFT, TRUE, FALSE, FALSE },
+    { "update-taken-back", "c", SP_IMAGE_FROM_DRAFT, FALSE, FALSE, FALSE },
+    { "back-kept", "a", SP_IMAGE_FROM_BEFORE, TRUE, FALSE, FALSE },
+    { "back-taken-back", "a", SP_IMAGE_FROM_BEFORE, FALSE, FALSE, FALSE },
+    { "back-with-the-data", "a", SP_IMAGE_FROM_BEFORE, FALSE, TRUE, FALSE },
+    { "the-disk-stays", "c", SP_IMAGE_FROM_DRAFT, TRUE, FALSE, TRUE },
+    { "the-disk-stays-taken-back", "c", SP_IMAGE_FROM_DRAFT, FALSE, FALSE, TRUE },
+    { "the-disk-stays-and-back", "a", SP_IMAGE_FROM_BEFORE, TRUE, FALSE, TRUE },
   };
 
   g_test_init (&argc, &argv, NULL);
   /* Each settling says that it did. */
   (void) g_set_printerr_handler (say_nothing);
-  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
-    g_test_add_data_func (cases[i].name, &cases[i].how, test_killed);
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *name = g_strconcat ("/image-files/killed/", cases[i].name, NULL);
+
+    g_test_add_data_func (name, &cases[i], test_killed);
+  }
   g_test_add_func ("/image-files/a-vault-without-any", test_none);
   g_test_add_func ("/image-files/what-cannot-be-told-stays", test_damaged);
   g_test_add_func ("/image-files/without-its-disk-there-is-no-way-back", test_without_disk);
