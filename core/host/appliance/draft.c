@@ -17,6 +17,8 @@
 #include "host/appliance/tool.h"
 
 #define PREFIX "draft-"
+/* Of an image whose removal was not finished. */
+#define GOING ".old"
 #define TRIES 10u
 
 /* -1: somebody holds it, or it is gone by now. */
@@ -50,7 +52,8 @@ sweep (const char *images)
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
     g_autofree char *path = g_build_filename (images, name, NULL);
-    int lock = g_str_has_prefix (name, PREFIX) ? hold (path) : -1;
+    gboolean is_left = g_str_has_prefix (name, PREFIX) || g_str_has_suffix (name, GOING);
+    int lock = is_left ? hold (path) : -1;
 
     if (lock < 0)
       continue;

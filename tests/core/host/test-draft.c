@@ -68,6 +68,23 @@ test_left (CloudFixture *fixture, gconstpointer data)
   (void) close (pipes[1]);
 }
 
+/* Half an image that was being removed. */
+static void
+test_going (CloudFixture *fixture, gconstpointer data)
+{
+  g_autofree char *id = g_strnfill (64, 'a');
+  g_autofree char *going = g_strconcat (fixture->dir, "/" SP_IMAGES "/", id, ".old", NULL);
+  g_autofree char *other = g_build_filename (fixture->dir, SP_IMAGES, id, NULL);
+  g_autoptr (SpDraft) draft = NULL;
+
+  g_assert_cmpint (g_mkdir_with_parents (going, 0755), ==, 0);
+  g_assert_cmpint (g_mkdir_with_parents (other, 0755), ==, 0);
+  cloud_write (going, "root", "x");
+  draft = sp_draft_new (fixture->dir, NULL);
+  g_assert_false (g_file_test (going, G_FILE_TEST_EXISTS));
+  g_assert_cmpuint (count (fixture->dir), ==, 2);
+}
+
 /* This program, as which it begins anew: nothing of GLib's own thread comes over a fork. */
 #define SELF "/proc/self/exe"
 #define BRING "--bring"
@@ -131,6 +148,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("/draft/each-has-its-own", test_apart);
   ADD ("/draft/left-by-a-killed-process-goes-but-no-other", test_left);
+  ADD ("/draft/what-was-being-removed-goes", test_going);
   ADD ("/draft/one-image-brought-by-several-at-once", test_same);
   return g_test_run ();
 }
