@@ -230,21 +230,22 @@ sp_cloud_image_container (const char *state, const char *id, SpImagePart *ret_co
   return dir != NULL && check_container (dir, id, ret_container, error);
 }
 
-/* The name of the base, as the manifest in @dir has it; nothing is checked.  NULL: it is no cloud image. */
-static char *
-name_in (const char *dir)
+/* As the manifest in @dir says; nothing is checked. */
+static gboolean
+is_such (const char *dir, const char *name, SpCloudRuntime runtime)
 {
   g_autoptr (JsonObject) manifest = sp_image_folder_look (dir, NULL, NULL);
   JsonObject *base = child_of (manifest, "base");
-  const char *name = NULL;
+  const char *found = NULL;
+  SpCloudRuntime has;
 
-  if (base != NULL)
-    (void) sp_json_get_string (base, "name", &name, NULL);
-  return g_strdup (name);
+  return base != NULL && sp_json_get_string (base, "name", &found, NULL) &&
+         (name == NULL || g_strcmp0 (found, name) == 0) && take_runtime (&has, manifest, NULL) &&
+         (runtime == SP_CLOUD_N_RUNTIMES || runtime == has);
 }
 
 char *
-sp_cloud_image_named (const char *state, const char *name)
+sp_cloud_image_newest (const char *state, const char *name, SpCloudRuntime runtime)
 {
   g_auto (GStrv) ids = sp_image_set_list (state);
   g_autofree char *best = NULL;
@@ -252,10 +253,9 @@ sp_cloud_image_named (const char *state, const char *name)
 
   for (char **id = ids; *id != NULL; id++) {
     g_autofree char *dir = g_build_filename (state, SP_IMAGES, *id, NULL);
-    g_autofree char *found = name_in (dir);
     struct stat st;
 
-    if (g_strcmp0 (found, name) != 0 || stat (dir, &st) != 0 ||
+    if (!is_such (dir, name, runtime) || stat (dir, &st) != 0 ||
         (best != NULL && st.st_mtime < latest))
       continue;
     latest = st.st_mtime;
@@ -263,6 +263,12 @@ sp_cloud_image_named (const char *state, const char *name)
     best = g_strdup (*id);
   }
   return g_steal_pointer (&best);
+}
+
+char *
+sp_cloud_image_named (const char *state, const char *name)
+{
+  return sp_cloud_image_newest (state, name, SP_CLOUD_N_RUNTIMES);
 }
 
 /* ---- copying ------------------------------------------------------------------------------------------- */

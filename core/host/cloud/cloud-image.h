@@ -66,6 +66,8 @@ gboolean sp_cloud_image_container (const char *state, const char *id, SpImagePar
                                    GError **error);
 /* The id of the newest one below @state whose base has the name @name ("debian"); NULL: none has. */
 char *sp_cloud_image_named (const char *state, const char *name);
+/* The same, for @runtime only; @name NULL, SP_CLOUD_N_RUNTIMES: whatever it has. */
+char *sp_cloud_image_newest (const char *state, const char *name, SpCloudRuntime runtime);
 SpCloudImage *sp_cloud_image_import (const SpCloudImage *image, const char *state, GError **error);
 gboolean sp_cloud_image_export (const SpCloudImage *image, const char *to, GError **error);
 

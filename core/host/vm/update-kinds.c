@@ -71,12 +71,38 @@ check_appliance (SpUpdate *update, GError **error)
 
 /* ---- a cloud image ------------------------------------------------------------------------------------------ */
 
-/* Also by the name of its base, as `create` takes it. */
-static SpUpdateImage *
-find_cloud (const SpUpdate *update, const char *id, GError **error)
+/* Where none is named it is one of the same runtime, for a machine with an engine is another one. */
+static char *
+newest_like (const SpUpdate *update, GError **error)
 {
-  g_autofree char *named = id ? sp_cloud_image_named (update->state, id) : NULL;
-  g_autoptr (SpCloudImage) cloud = sp_cloud_image_find (update->state, named ? named : id, error);
+  SpCloudRuntime runtime = update->record->container ? SP_CLOUD_IN_CONTAINER : SP_CLOUD_SERVICE;
+  char *id = sp_cloud_image_newest (update->state, NULL, runtime);
+
+  if (id == NULL)
+    g_set_error (error, SP_PROBLEM, SP_PROBLEM_NOT_FOUND,
+                 "this host has no cloud image of the vault's runtime, %s: make one with "
+                 "'secret-proxy image build --cloud … --runtime %s', or name another with --image",
+                 sp_cloud_runtime_names[runtime], sp_cloud_runtime_names[runtime]);
+  return id;
+}
+
+/* Also by the name of its base, as `create` takes it. */
+static char *
+find_id (const SpUpdate *update, const char *given, GError **error)
+{
+  char *named = given ? sp_cloud_image_named (update->state, given) : NULL;
+
+  if (given == NULL)
+    return newest_like (update, error);
+  return named != NULL ? named : g_strdup (given);
+}
+
+static SpUpdateImage *
+find_cloud (const SpUpdate *update, const char *given, GError **error)
+{
+  g_autofree char *id = find_id (update, given, error);
+  g_autoptr (SpCloudImage) cloud =
+      id != NULL ? sp_cloud_image_find (update->state, id, error) : NULL;
   SpUpdateImage *image;
 
   if (cloud == NULL)

@@ -246,6 +246,24 @@ test_the_archive_is_a_part (Fixture *fixture, gconstpointer data)
   g_assert_nonnull (strstr (error->message, "container.tar"));
 }
 
+/* A vault moves to another image of its own runtime, whichever is newer. */
+static void
+test_newest_of_a_runtime (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *state = g_build_filename (fixture->cloud.dir, "state", NULL);
+  g_autoptr (SpCloudImage) contained = make_with_container (&fixture->cloud);
+  g_autoptr (SpCloudImage) kept = sp_cloud_image_import (contained, state, NULL);
+  g_autofree char *service = sp_cloud_image_newest (state, NULL, SP_CLOUD_SERVICE);
+  g_autofree char *container = sp_cloud_image_newest (state, "vendor", SP_CLOUD_IN_CONTAINER);
+  g_autofree char *any = sp_cloud_image_newest (state, NULL, SP_CLOUD_N_RUNTIMES);
+
+  g_assert_nonnull (kept);
+  g_assert_null (service);
+  g_assert_cmpstr (container, ==, kept->id);
+  g_assert_cmpstr (any, ==, kept->id);
+  g_assert_null (sp_cloud_image_newest (state, "other", SP_CLOUD_IN_CONTAINER));
+}
+
 static void
 test_a_manifest_that_fits_no_runtime (Fixture *fixture, gconstpointer data)
 {
@@ -370,6 +388,7 @@ main (int argc, char **argv)
     { "/cloud-image/an-administrators-templates-come-first", test_own_templates },
     { "/cloud-image/a-service-is-not-told-of", test_a_service_is_not_told_of },
     { "/cloud-image/the-archive-of-a-container-is-a-part", test_the_archive_is_a_part },
+    { "/cloud-image/the-newest-of-a-runtime", test_newest_of_a_runtime },
     { "/cloud-image/a-manifest-that-fits-no-runtime-is-refused",
       test_a_manifest_that_fits_no_runtime },
     { "/cloud-image/the-archive-goes-where-the-image-goes", test_the_archive_goes_along },
