@@ -160,6 +160,13 @@ class Container(unittest.TestCase):
         self.assertEqual(done.status, 0, done)
         until(lambda: world.host("secret", "list").status == 0, "that it serves again", timeout=120)
 
+    def test_7_a_service_that_is_stopped_ends_its_container_in_good_order(self):
+        world = self.world
+        done = world.vm("ssh", "--", "sudo systemctl restart secret-proxyd && sudo journalctl --boot --unit secret-proxyd --output cat", timeout=300)
+        self.assertEqual(done.status, 0, done)
+        self.assertNotIn(b"(secret-proxyd) with signal SIGKILL", done.out)
+        until(lambda: world.host("secret", "list").status == 0, "that it serves again", timeout=300)
+
     def test_8_what_it_had_it_has_still(self):
         items = self.world.must("--json", "secret", "list").json["items"]
         self.assertIn("db", [item["name"] for item in items])
