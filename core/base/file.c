@@ -134,7 +134,10 @@ sp_file_write_all (int fd, gconstpointer data, gsize length)
 
     if (n < 0 && errno == EINTR)
       continue;
-    if (n < 0)
+    /* Nothing written is no error of the system's, and would go on for ever. */
+    if (n == 0)
+      errno = EIO;
+    if (n <= 0)
       return FALSE;
     bytes += n;
     length -= (gsize) n;

@@ -253,14 +253,11 @@ char *
 sp_image_folder_version (const char *state, const char *id)
 {
   g_autofree char *dir = g_build_filename (state, SP_IMAGES, id, NULL);
-  gsize length = 0;
-  g_autofree char *found = NULL;
-  g_autofree char *text = sp_image_manifest_read (dir, &length, &found, NULL);
-  g_autoptr (JsonNode) node = text ? sp_json_parse (text, length, 0, NULL) : NULL;
+  g_autoptr (JsonObject) manifest = sp_image_folder_look (dir, NULL, NULL);
   const char *version = NULL;
 
-  if (node != NULL && JSON_NODE_HOLDS_OBJECT (node))
-    (void) sp_json_get_string (json_node_get_object (node), "version", &version, NULL);
+  if (manifest != NULL)
+    (void) sp_json_get_string (manifest, "version", &version, NULL);
   return g_strdup (version);
 }
 
