@@ -203,22 +203,50 @@ sp_cloud_image_runtime (const char *dir, SpCloudRuntime *ret_runtime, GError **e
   return manifest != NULL && take_runtime (ret_runtime, manifest, error);
 }
 
-/* The id stands for the manifest, and that for the archive. */
-static gboolean
-check_container (const char *dir, const char *id, SpImagePart *container, GError **error)
+/* The manifest for which the id stands, and nothing else: whatever it says of other files is true of them, or they
+ * are damaged. */
+static JsonObject *
+known_manifest (const char *dir, const char *id, GError **error)
 {
   g_autofree char *found = NULL;
   g_autoptr (JsonObject) manifest = sp_image_folder_look (dir, &found, error);
+
+  if (manifest == NULL || g_str_equal (found, id))
+    return g_steal_pointer (&manifest);
+  (void) sp_image_damaged (error, dir, "is another image than its name says");
+  return NULL;
+}
+
+static gboolean
+check_container (const char *dir, const char *id, SpImagePart *container, GError **error)
+{
+  g_autoptr (JsonObject) manifest = known_manifest (dir, id, error);
   JsonObject *object = child_of (manifest, "container");
 
   if (manifest == NULL)
     return FALSE;
-  if (!g_str_equal (found, id))
-    return sp_image_damaged (error, dir, "is another image than its name says");
   if (object != NULL)
     return sp_image_part_check (container, dir, SP_CLOUD_CONTAINER, object, error);
   g_set_error (error, SP_PROBLEM, SP_PROBLEM_CONFLICT, "image %.12s… has no container", id);
   return FALSE;
+}
+
+gboolean
+sp_cloud_image_has_templates (const char *state, const char *id, const SpCloudImage *of)
+{
+  g_autofree char *dir = sp_image_folder_find (state, id, SP_IMAGE_CLOUD, NULL);
+  g_autoptr (JsonObject) manifest = dir ? known_manifest (dir, id, NULL) : NULL;
+  JsonObject *templates = child_of (manifest, "templates");
+
+  for (guint i = 0; i < SP_CLOUD_N_TEMPLATES; i++) {
+    JsonObject *one = child_of (templates, sp_cloud_template_names[i]);
+    const char *sha256 = NULL;
+
+    if (one == NULL || !sp_json_get_string (one, "sha256", &sha256, NULL) ||
+        g_strcmp0 (sha256, of->templates[i].sha256) != 0)
+      return FALSE;
+  }
+  return TRUE;
 }
 
 gboolean

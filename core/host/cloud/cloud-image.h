@@ -64,6 +64,8 @@ gboolean sp_cloud_image_runtime (const char *dir, SpCloudRuntime *ret_runtime, G
  * SP_PROBLEM_INTEGRITY: either is another; SP_PROBLEM_CONFLICT: it has none. */
 gboolean sp_cloud_image_container (const char *state, const char *id, SpImagePart *ret_container,
                                    GError **error);
+/* Whether the image @id below @state is of the same templates; only its manifest is read. */
+gboolean sp_cloud_image_has_templates (const char *state, const char *id, const SpCloudImage *of);
 /* The id of the newest one below @state whose base has the name @name ("debian"); NULL: none has. */
 char *sp_cloud_image_named (const char *state, const char *name);
 /* The same, for @runtime only; @name NULL, SP_CLOUD_N_RUNTIMES: whatever it has. */

@@ -124,28 +124,17 @@ find_known_cloud (const SpUpdate *update, const SpVaultRecord *of, const char *i
   return ok ? image_new (id, version ? version : NO_VERSION) : NULL;
 }
 
-static gboolean
-has_same_templates (const SpCloudImage *a, const SpCloudImage *b)
-{
-  for (guint i = 0; i < SP_CLOUD_N_TEMPLATES; i++)
-    if (!g_str_equal (a->templates[i].sha256, b->templates[i].sha256))
-      return FALSE;
-  return TRUE;
-}
-
 /* Where the programs are in a container a machine that is made of the same otherwise need not be made anew. */
 static gboolean
 has_same_machine (const SpUpdate *update)
 {
   const SpVaultRecord *now = update->record;
   const SpCloudImage *cloud = update->image->cloud;
-  g_autoptr (SpCloudImage) of_now = NULL;
 
-  if (!now->container || cloud->runtime != SP_CLOUD_IN_CONTAINER ||
-      !g_str_equal (now->base, cloud->base.sha256) || !g_str_equal (now->bundle, cloud->bundle_id))
-    return FALSE;
-  of_now = sp_cloud_image_find (update->state, now->image, NULL);
-  return of_now != NULL && has_same_templates (of_now, cloud);
+  return now->container && cloud->runtime == SP_CLOUD_IN_CONTAINER &&
+         g_str_equal (now->base, cloud->base.sha256) &&
+         g_str_equal (now->bundle, cloud->bundle_id) &&
+         sp_cloud_image_has_templates (update->state, now->image, cloud);
 }
 
 /* As much as the one of now takes: it was as large as its base once. */

@@ -264,6 +264,25 @@ test_newest_of_a_runtime (Fixture *fixture, gconstpointer data)
   g_assert_null (sp_cloud_image_newest (state, "other", SP_CLOUD_IN_CONTAINER));
 }
 
+/* That is asked of the manifest for which the id stands, so a base that is damaged does not matter. */
+static void
+test_same_templates (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *state = g_build_filename (fixture->cloud.dir, "state", NULL);
+  g_autoptr (SpCloudImage) contained = make_with_container (&fixture->cloud);
+  g_autoptr (SpCloudImage) kept = sp_cloud_image_import (contained, state, NULL);
+  SpImagePart *template = &contained->templates[SP_CLOUD_USER_DATA];
+
+  g_assert_nonnull (kept);
+  cloud_write (kept->dir, SP_CLOUD_BASE, "damaged");
+  g_assert_true (sp_cloud_image_has_templates (state, kept->id, contained));
+  template->sha256[0] = template->sha256[0] == '0' ? '1' : '0';
+  g_assert_false (sp_cloud_image_has_templates (state, kept->id, contained));
+  g_assert_false (sp_cloud_image_has_templates (state, contained->bundle_id, kept));
+  cloud_write (kept->dir, "manifest", "{}");
+  g_assert_false (sp_cloud_image_has_templates (state, kept->id, kept));
+}
+
 static void
 test_a_manifest_that_fits_no_runtime (Fixture *fixture, gconstpointer data)
 {
@@ -389,6 +408,7 @@ main (int argc, char **argv)
     { "/cloud-image/a-service-is-not-told-of", test_a_service_is_not_told_of },
     { "/cloud-image/the-archive-of-a-container-is-a-part", test_the_archive_is_a_part },
     { "/cloud-image/the-newest-of-a-runtime", test_newest_of_a_runtime },
+    { "/cloud-image/the-same-templates-by-their-manifest", test_same_templates },
     { "/cloud-image/a-manifest-that-fits-no-runtime-is-refused",
       test_a_manifest_that_fits_no_runtime },
     { "/cloud-image/the-archive-goes-where-the-image-goes", test_the_archive_goes_along },
